@@ -1,0 +1,1 @@
+"""Where deciders live: hosts, mailboxes, timers, policies and placement, on Ray and NATS."""

@@ -1,0 +1,191 @@
+"""Commands travel as NATS requests to whoever owns the entity's bucket, and are answered there."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import msgpack
+from nats.errors import Error as NatsError
+
+from events.address import EntityAddress
+from events.base import Mark, Origin
+from events.ids import new_id
+from events.subjects import command_subject
+
+if TYPE_CHECKING:
+    from nats.aio.client import Client
+
+    from actors.base import Command
+
+FORMAT = 1
+ANSWER_SECONDS = 5.0
+PATIENCE_SECONDS = 20.0
+BACKOFF_SECONDS = 0.05
+_UNANSWERED = (TimeoutError, NatsError, OSError)
+
+
+class Outcome(StrEnum):
+    """What became of a command."""
+
+    DONE = "done"
+    UNCHANGED = "unchanged"
+    DUPLICATE = "duplicate"
+    DECLINED = "declined"
+    INVALID = "invalid"
+    PARKED = "parked"
+    BUSY = "busy"
+
+
+FINAL = frozenset(Outcome) - {Outcome.BUSY}
+ACCEPTED = frozenset({Outcome.DONE, Outcome.UNCHANGED, Outcome.DUPLICATE})
+
+
+class NoAnswerError(Exception):
+    """No host answered in time; the command may or may not have been carried out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to a command, given after its commit: `sequence` is where its facts are."""
+
+    outcome: Outcome
+    message: str = ""
+    sequence: int = 0
+
+    @property
+    def accepted(self) -> bool:
+        """Say whether the command is done, by this or an earlier delivery."""
+        return self.outcome in ACCEPTED
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A command on its way: to whom, what, and all that its facts will say of their origin."""
+
+    entity: EntityAddress
+    command: str
+    arguments: dict[str, Any]
+    origin: Origin
+
+
+class BadRequestError(ValueError):
+    """The bytes are not a request of a format that is known here."""
+
+
+def encode_request(request: Request) -> bytes:
+    """Give the bytes of a request."""
+    origin = request.origin
+    mark = None if origin.mark is None else (origin.mark.policy, origin.mark.number)
+    fields = (
+        FORMAT,
+        str(request.entity),
+        request.command,
+        request.arguments,
+        origin.command_id,
+        origin.principal,
+        origin.source,
+        origin.time,
+        origin.correlation_id,
+        origin.causation_id,
+        origin.on_behalf_of,
+        origin.traceparent,
+        mark,
+    )
+    return bytes(msgpack.packb(fields, datetime=True))
+
+
+def decode_request(payload: bytes) -> Request:
+    """Read the bytes of a request. Raises `BadRequestError`."""
+    try:
+        fields = msgpack.unpackb(payload, timestamp=3)
+        if fields[0] != FORMAT:
+            message = f"a request of format {fields[0]!r}; known here: {FORMAT}"
+            raise BadRequestError(message)
+        mark = None if fields[12] is None else Mark(fields[12][0], fields[12][1])
+        return Request(
+            entity=EntityAddress.parse(fields[1]),
+            command=fields[2],
+            arguments=fields[3],
+            origin=Origin(*fields[4:12], mark=mark),
+        )
+    except (ValueError, TypeError, IndexError, KeyError, msgpack.UnpackException) as error:
+        message = f"not a request: {type(error).__name__}: {error}"
+        raise BadRequestError(message) from error
+
+
+def encode_answer(answer: Answer) -> bytes:
+    """Give the bytes of an answer."""
+    return bytes(msgpack.packb((str(answer.outcome), answer.message, answer.sequence)))
+
+
+def decode_answer(payload: bytes) -> Answer:
+    """Read the bytes of an answer."""
+    outcome, message, sequence = msgpack.unpackb(payload)
+    return Answer(Outcome(outcome), message, sequence)
+
+
+class CommandClient:
+    """Sends commands for one principal, until they are answered or patience ends."""
+
+    def __init__(self, client: Client, *, principal: str, source: str) -> None:
+        """Speak for a principal (`person:ann`, `token:ci`, `process:evaluator`) from a source."""
+        self._client = client
+        self._principal = principal
+        self._source = source
+
+    async def send(  # noqa: PLR0913  (each is a field of the origin)
+        self,
+        entity: EntityAddress,
+        command: Command,
+        *,
+        command_id: str | None = None,
+        correlation_id: str | None = None,
+        causation_id: str | None = None,
+        time: datetime | None = None,
+        on_behalf_of: str | None = None,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> Answer:
+        """Send a command and give its answer. Sending the same `command_id` again is safe.
+
+        Raises `NoAnswerError` when no owner answered within the patience.
+        """
+        command_id = command_id or new_id()
+        origin = Origin(
+            command_id=command_id,
+            principal=self._principal,
+            source=self._source,
+            time=time or datetime.now(UTC),
+            correlation_id=correlation_id or command_id,
+            causation_id=causation_id,
+            on_behalf_of=on_behalf_of,
+        )
+        request = Request(entity, type(command).__name__, command.model_dump(), origin)
+        return await deliver(self._client, request, patience_seconds)
+
+
+async def deliver(
+    client: Client, request: Request, patience_seconds: float = PATIENCE_SECONDS
+) -> Answer:
+    """Send a request until an owner gives a final answer. Raises `NoAnswerError`."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + patience_seconds
+    payload, subject = encode_request(request), command_subject(request.entity)
+    delay = BACKOFF_SECONDS
+    while True:
+        remaining = until - loop.time()
+        if remaining <= 0:
+            message = f"no host of {request.entity} answered within {patience_seconds:g} s"
+            raise NoAnswerError(message)
+        try:
+            reply = await client.request(subject, payload, min(ANSWER_SECONDS, remaining))
+            answer = decode_answer(reply.data)
+            if answer.outcome in FINAL:
+                return answer
+        except _UNANSWERED:
+            pass
+        await asyncio.sleep(min(delay, max(0.0, until - loop.time())))
+        delay = min(1.0, delay * 2)

@@ -1,0 +1,153 @@
+"""Facts and their envelopes: every event is immutable, typed, versioned and says who caused it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from events.address import EntityAddress
+
+
+class Value(BaseModel):
+    """An immutable value that refuses fields it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
+
+
+class Event(Value):
+    """A fact, in the past tense. Subclasses name their stored type: `class X(Event, type="...v1")`.
+
+    Raises `TypeError` at import where the type is missing, malformed or taken.
+    """
+
+    type: ClassVar[str]
+    registry: ClassVar[dict[str, type[Event]]] = {}
+
+    def __init_subclass__(cls, *, type: str, **kwargs: Any) -> None:  # noqa: A002
+        """Register the subclass under its stored type."""
+        super().__init_subclass__(**kwargs)
+        parts = type.split(".")
+        if len(parts) != 4 or parts[0] != "standfast" or not parts[3].startswith("v"):
+            message = f"{cls.__name__}: a type is standfast.<domain>.<fact>.v<number>, not {type!r}"
+            raise TypeError(message)
+        if type in Event.registry:
+            message = f"{cls.__name__}: the type {type} is taken by {Event.registry[type].__name__}"
+            raise TypeError(message)
+        cls.type = type
+        Event.registry[type] = cls
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in one life of one log. Positions of different generations don't compare."""
+
+    log_id: str
+    generation: int
+    sequence: int
+
+    def is_before(self, other: Position) -> bool:
+        """Say whether this place is earlier; both must be of one generation of one log."""
+        assert self.same_life(other), f"{self} and {other} are of different lives of a log"
+        return self.sequence < other.sequence
+
+    def same_life(self, other: Position) -> bool:
+        """Say whether both places can be compared at all."""
+        return (self.log_id, self.generation) == (other.log_id, other.generation)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The number that makes a policy's command count once: it rises for every policy."""
+
+    policy: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Why events were decided: the command, who gave it, for whom, and what caused it.
+
+    `time` is when it was observed in the world; the commit says when it was decided.
+    """
+
+    command_id: str
+    principal: str
+    source: str
+    time: datetime
+    correlation_id: str
+    causation_id: str | None = None
+    on_behalf_of: str | None = None
+    traceparent: str | None = None
+    mark: Mark | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """One event with its place in the log and all that is known about how it came to be."""
+
+    event: Event
+    id: str
+    entity: EntityAddress
+    position: Position
+    index: int
+    origin: Origin
+    decided: datetime
+    platform: str
+    cell: str
+    build: str
+
+    def as_cloudevent(self) -> dict[str, Any]:
+        """Give the event in CloudEvents 1.0 JSON form, with Standfast's extensions."""
+        origin = self.origin
+        extensions = {
+            "correlationid": origin.correlation_id,
+            "causationid": origin.causation_id,
+            "traceparent": origin.traceparent,
+            "onbehalfof": origin.on_behalf_of,
+        }
+        return {
+            "specversion": "1.0",
+            "id": self.id,
+            "source": origin.source,
+            "type": self.event.type,
+            "subject": str(self.entity),
+            "time": origin.time.isoformat(),
+            **{name: value for name, value in extensions.items() if value is not None},
+            "sequence": self.position.sequence,
+            "generation": self.position.generation,
+            "logid": self.position.log_id,
+            "decided": self.decided.isoformat(),
+            "principal": origin.principal,
+            "commandid": origin.command_id,
+            "platform": self.platform,
+            "cell": self.cell,
+            "build": self.build,
+            "datacontenttype": "application/json",
+            "data": self.event.model_dump(mode="json"),
+        }
+
+
+class Excerpt(Value):
+    """One telemetry row that a conclusion rests on, copied before the telemetry expires."""
+
+    time: AwareDatetime
+    check: str
+    succeeded: bool
+    duration_seconds: float
+    reason: str = ""
+
+
+class Evidence(Value):
+    """Where in the telemetry a conclusion can be checked, and the rows that decided it."""
+
+    stream: str
+    log_id: str
+    generation: int
+    first: int = Field(ge=0, description="sequence of the first message it rests on")
+    last: int = Field(ge=0, description="sequence of the last message it rests on")
+    excerpt: tuple[Excerpt, ...] = Field(default=(), max_length=20)

@@ -1,0 +1,57 @@
+"""From stored types to today's events: old versions are lifted, unknown ones refused."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from events import (  # noqa: F401  (importing a module registers its events)
+    alert,
+    effect,
+    entity,
+    host,
+    incident,
+    placement,
+    policy,
+    recovery,
+    service,
+    topology,
+)
+from events.base import Event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Lift = Callable[[dict[str, Any]], dict[str, Any]]
+
+UPCASTERS: dict[str, tuple[str, Lift]] = {}
+
+
+class UnknownEventError(ValueError):
+    """A stored event has a type that this build does not know; it must not be skipped."""
+
+
+def upcaster(old: str, new: str) -> Callable[[Lift], Lift]:
+    """Register a function that lifts the fields of an old type to those of a newer one."""
+
+    def register(lift: Lift) -> Lift:
+        assert old not in UPCASTERS, f"{old} is lifted twice"
+        UPCASTERS[old] = (new, lift)
+        return lift
+
+    return register
+
+
+def decode_event(stored_type: str, data: dict[str, Any]) -> Event:
+    """Build the event of a stored type, lifting it from version to version as needed.
+
+    Raises `UnknownEventError`, or pydantic's `ValidationError` where the fields don't fit.
+    """
+    known = Event.registry.get(stored_type)
+    while known is None:
+        if stored_type not in UPCASTERS:
+            message = f"the event type {stored_type!r} is not known to this build"
+            raise UnknownEventError(message)
+        stored_type, lift = UPCASTERS[stored_type]
+        data = lift(data)
+        known = Event.registry.get(stored_type)
+    return known.model_validate(data)

@@ -1,0 +1,14 @@
+"""Ids: 128 bits, time-ordered like UUID version 7, made by the shell and never by the core."""
+
+from __future__ import annotations
+
+import os
+import time
+
+_RANDOM_BYTES = 10
+
+
+def new_id() -> str:
+    """Give a new id: 32 hexadecimal digits that sort by the millisecond they were made in."""
+    milliseconds = time.time_ns() // 1_000_000
+    return f"{milliseconds & 0xFFFF_FFFF_FFFF:012x}{os.urandom(_RANDOM_BYTES).hex()}"

@@ -1,0 +1,262 @@
+"""The log: fenced appends of whole commits, and reading them by bucket, entity, place and time."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC
+from typing import TYPE_CHECKING
+
+from nats.errors import ConnectionClosedError, NoRespondersError
+from nats.errors import Error as NatsError
+from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
+
+from events.base import Position
+from events.commit import (
+    DIGEST_HEADER,
+    Commit,
+    Head,
+    StoredCommit,
+    decode_commit,
+    digest_of,
+    encode_commit,
+)
+from events.reader import Message, OrderedReader, Start
+from events.streams import LogIdentity, identity_of
+from events.subjects import STATE_STREAM, entity_of, state_subject
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from nats.aio.client import Client
+    from nats.js.api import RawStreamMsg
+
+    from events.address import EntityAddress
+
+ACKNOWLEDGE_SECONDS = 2.0
+PATIENCE_SECONDS = 10.0
+BACKOFF_SECONDS = 0.02
+HEADER_BYTES = 512
+WRONG_LAST_SEQUENCE = 10071
+_EXPECTED_HEADER = "Nats-Expected-Last-Subject-Sequence"
+_UNCERTAIN = (TimeoutError, NoRespondersError, NoStreamResponseError, NatsError, OSError)
+
+
+class ConflictError(Exception):
+    """Another writer committed to the entity first. `actual` is the sequence it is at now."""
+
+    def __init__(self, entity: EntityAddress, expected: int, actual: int) -> None:
+        """Say which entity, and which sequence was expected and found."""
+        super().__init__(f"{entity} is at sequence {actual}, not {expected}")
+        self.expected, self.actual = expected, actual
+
+
+class LogUnavailableError(Exception):
+    """The log did not answer in time. Whether the last commit landed must be read again."""
+
+
+class LogFullError(Exception):
+    """The log refuses more: its disk or its limit is full."""
+
+
+class CommitTooLargeError(Exception):
+    """The commit is over the server's message limit. Nothing was sent."""
+
+
+class Log:
+    """The state stream of one log, as its writers and readers see it."""
+
+    def __init__(self, client: Client, identity: LogIdentity) -> None:
+        """Use `open_log`, which also reads the identity."""
+        self._client = client
+        self._manager = client.jsm()
+        self.identity = identity
+
+    @classmethod
+    async def open(cls, client: Client) -> Log:
+        """Open the log on a server whose streams exist (see `streams.ensure_streams`)."""
+        info = await client.jsm().stream_info(STATE_STREAM)
+        return cls(client, identity_of(info))
+
+    @property
+    def client(self) -> Client:
+        """The connection the log is reached by."""
+        return self._client
+
+    def position(self, sequence: int) -> Position:
+        """Give the position of a sequence in this life of the log."""
+        return Position(self.identity.log_id, self.identity.generation, sequence)
+
+    @property
+    def commit_bytes_max(self) -> int:
+        """How large an encoded commit may be, in bytes."""
+        return int(self._client.max_payload) - HEADER_BYTES
+
+    async def append(self, commit: Commit) -> Head:
+        """Append a commit if its entity is still where the commit says, and give the new head.
+
+        A lost acknowledgement is resolved by asking the stream's leader what landed.
+        Raises `ConflictError`, `CommitTooLargeError`, `LogFullError`, `LogUnavailableError`.
+        """
+        payload = encode_commit(commit)
+        if len(payload) > self.commit_bytes_max:
+            message = f"{len(payload)} bytes of {self.commit_bytes_max} allowed"
+            raise CommitTooLargeError(message)
+        attempt = _Append(self, commit, payload)
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                return await attempt.run()
+        except TimeoutError as error:
+            message = f"no answer about a commit of {commit.entity} in {PATIENCE_SECONDS} s"
+            raise LogUnavailableError(message) from error
+
+    async def last_commit(self, entity: EntityAddress) -> StoredCommit | None:
+        """Read an entity's newest commit from the stream's leader, or None."""
+        raw = await self.last_message(state_subject(entity))
+        return None if raw is None else _stored_from_raw(self, raw)
+
+    async def last_message(self, subject: str) -> RawStreamMsg | None:
+        """Read the newest message of a subject (wildcards allowed) from the stream's leader."""
+        try:
+            return await self._manager.get_msg(STATE_STREAM, subject=subject, direct=False)
+        except NotFoundError:
+            return None
+
+    async def message(self, sequence: int) -> RawStreamMsg | None:
+        """Read the message at a sequence from the stream's leader, or None where it is missing."""
+        try:
+            return await self._manager.get_msg(STATE_STREAM, seq=sequence, direct=False)
+        except NotFoundError:
+            return None
+
+    async def head_sequence(self) -> int:
+        """Give the last sequence of the whole log, as its leader knows it."""
+        info = await self._manager.stream_info(STATE_STREAM)
+        return int(info.state.last_seq)
+
+    async def read(
+        self, filters: Sequence[str], start: Start | None = None, until: int | None = None
+    ) -> AsyncIterator[list[Message]]:
+        """Give the messages that match, from a start up to a sequence or up to the log's end now.
+
+        The end is the leader's, not a replica's.
+        """
+        last = await self._last_matching(filters)
+        end = last if until is None else min(last, until)
+        reader = OrderedReader(self._client, STATE_STREAM, filters, start)
+        try:
+            if end == 0 or await reader.open() == 0:
+                return
+            async for batch in reader.batches():
+                if batch[-1].sequence < end and batch[-1].pending > 0:
+                    yield batch
+                    continue
+                yield [message for message in batch if message.sequence <= end]
+                return
+        finally:
+            await reader.close()
+
+    async def _last_matching(self, filters: Sequence[str]) -> int:
+        messages = [await self.last_message(subject) for subject in filters]
+        return max((int(message.seq or 0) for message in messages if message), default=0)
+
+    async def follow(
+        self, filters: Sequence[str], start: Start
+    ) -> AsyncIterator[list[Message]]:
+        """Give the messages that match, from a start and then live, until closed."""
+        reader = OrderedReader(self._client, STATE_STREAM, filters, start)
+        try:
+            await reader.open()
+            async for batch in reader.batches():
+                yield batch
+        finally:
+            await reader.close()
+
+    async def read_entity(
+        self, entity: EntityAddress, after: int = 0
+    ) -> AsyncIterator[StoredCommit]:
+        """Give an entity's commits after a sequence, oldest first."""
+        async for batch in self.read([state_subject(entity)], Start(after + 1)):
+            for message in batch:
+                yield self.stored(message)
+
+    def stored(self, message: Message) -> StoredCommit:
+        """Decode a message of the state stream. Raises `UnreadableCommitError`."""
+        return StoredCommit(
+            commit=decode_commit(message.payload, entity_of(message.subject)),
+            position=self.position(message.sequence),
+            stored=message.stored,
+            digest=digest_of(message.payload),
+            bytes=len(message.payload),
+        )
+
+
+@dataclass(slots=True)
+class _Append:
+    """One append, through lost acknowledgements and conflicts that are none."""
+
+    log: Log
+    commit: Commit
+    payload: bytes
+
+    async def run(self) -> Head:
+        """Publish until it is known to have landed, or to have lost."""
+        delay = BACKOFF_SECONDS
+        headers = {
+            _EXPECTED_HEADER: str(self.commit.previous.sequence),
+            DIGEST_HEADER: digest_of(self.payload).hex(),
+        }
+        while True:
+            head = await self._publish(headers)
+            if head is not None:
+                return head
+            await asyncio.sleep(delay)
+            delay = min(1.0, delay * 2)
+
+    async def _publish(self, headers: dict[str, str]) -> Head | None:
+        subject = state_subject(self.commit.entity)
+        try:
+            acknowledged = await self.log.client.jetstream().publish(
+                subject, self.payload, timeout=ACKNOWLEDGE_SECONDS, headers=headers
+            )
+        except APIError as error:
+            return await self._refused(error)
+        except ConnectionClosedError as error:
+            raise LogUnavailableError(str(error)) from error
+        except _UNCERTAIN:
+            return await self._landed()
+        return Head(acknowledged.seq, digest_of(self.payload))
+
+    async def _refused(self, error: APIError) -> Head | None:
+        if error.err_code == WRONG_LAST_SEQUENCE:
+            return await self._landed()
+        if error.code == 503 or (error.description or "").startswith("insufficient"):
+            raise LogFullError(error.description) from error
+        message = f"the log refused a commit of {self.commit.entity}: {error.description}"
+        raise LogFullError(message) from error
+
+    async def _landed(self) -> Head | None:
+        """Ask the leader: the new head if it landed, None if it may still be tried again."""
+        try:
+            last = await self.log.last_commit(self.commit.entity)
+        except _UNCERTAIN:
+            return None
+        if last is not None and last.commit.id == self.commit.id:
+            return last.head
+        actual = 0 if last is None else last.position.sequence
+        if actual == self.commit.previous.sequence:
+            return None
+        raise ConflictError(self.commit.entity, self.commit.previous.sequence, actual)
+
+
+def _stored_from_raw(log: Log, raw: RawStreamMsg) -> StoredCommit:
+    assert raw.subject is not None
+    assert raw.time is not None
+    payload = raw.data or b""
+    return StoredCommit(
+        commit=decode_commit(payload, entity_of(raw.subject)),
+        position=log.position(int(raw.seq or 0)),
+        stored=raw.time.astimezone(UTC),
+        digest=digest_of(payload),
+        bytes=len(payload),
+    )

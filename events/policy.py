@@ -1,0 +1,73 @@
+"""What a policy read, concluded and asked for: with it, every cause is handled exactly once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import AwareDatetime, Field
+
+from events.base import Event, Evidence, Value
+
+
+class Order(Value):
+    """A command that a policy gives to another entity, with the event that caused it."""
+
+    number: int = Field(ge=1, description="rises for each order of the policy, without gaps")
+    target: str
+    command: str
+    arguments: dict[str, Any]
+    causation_id: str | None
+    correlation_id: str
+    time: AwareDatetime = Field(description="when the cause was observed")
+
+
+class PolicyAdvanced(Event, type="standfast.policy.advanced.v1"):
+    """The policy read all its sources up to here, and gives these orders."""
+
+    log_id: str
+    generation: int
+    sequence: int = Field(ge=0, description="the last sequence of its sources it has handled")
+    orders: tuple[Order, ...] = ()
+    delivered: int = Field(default=0, ge=0, description="orders up to this number were answered")
+
+
+class SymptomSeen(Event, type="standfast.correlation.symptom_seen.v1"):
+    """The correlator saw a service fail, and waits until what it needs has been probed."""
+
+    service: str
+    cause_id: str
+    correlation_id: str
+    reason: str
+    since: AwareDatetime
+    critical: bool = True
+    settles_at: AwareDatetime
+    evidence: Evidence | None = None
+
+
+class SymptomPlaced(Event, type="standfast.correlation.symptom_placed.v1"):
+    """The correlator put a failed service into an incident, as its cause or as an effect."""
+
+    service: str
+    incident: str
+    as_cause: bool
+
+
+class SymptomCleared(Event, type="standfast.correlation.symptom_cleared.v1"):
+    """A failed service is healthy again, or was retired."""
+
+    service: str
+
+
+class IncidentClosed(Event, type="standfast.correlation.incident_closed.v1"):
+    """No service of the incident fails any more."""
+
+    incident: str
+
+
+class NeedsLearned(Event, type="standfast.correlation.needs_learned.v1"):
+    """The correlator learned what every service needs."""
+
+    depends_on: dict[str, tuple[str, ...]]
+
+
+CorrelationEvent = SymptomSeen | SymptomPlaced | SymptomCleared | IncidentClosed | NeedsLearned

@@ -1,0 +1,197 @@
+"""Reading a stream in order, every message once, over gaps, reconnects and slow readers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from nats.errors import Error as NatsError
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+
+from events.ids import new_id
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from nats.aio.client import Client
+    from nats.aio.msg import Msg
+    from nats.aio.subscription import Subscription
+
+HEARTBEAT_SECONDS = 5.0
+SILENCE_SECONDS = 3 * HEARTBEAT_SECONDS
+RETRY_SECONDS = 0.5
+INACTIVE_SECONDS = 60.0
+PENDING_BYTES_MAX = 64 * 1024 * 1024
+ARRIVED_MAX = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One stored message as it was read: where it is, when it arrived, what it holds."""
+
+    subject: str
+    sequence: int
+    stored: datetime
+    payload: bytes
+    headers: dict[str, str] | None
+    pending: int = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where reading begins: at a sequence (from 1) or at a moment of the server's clock."""
+
+    sequence: int = 1
+    time: datetime | None = None
+
+
+class OrderedReader:
+    """An ordered, ephemeral consumer that replaces itself when it misses something.
+
+    It is deleted on the server when closed: a server allows only so many consumers.
+    """
+
+    def __init__(
+        self, client: Client, stream: str, filters: Sequence[str], start: Start | None = None
+    ) -> None:
+        """Prepare to read the messages of a stream whose subjects match any of the filters."""
+        self._client = client
+        self._manager = client.jsm()
+        self._stream = stream
+        self._filters = list(filters)
+        self._start = start or Start()
+        self._last_sequence = self._start.sequence - 1
+        self._expected = 1
+        self._arrived: list[Message] = []
+        self._wake = asyncio.Event()
+        self._room = asyncio.Event()
+        self._broken = False
+        self._closed = False
+        self._consumer = ""
+        self._subscription: Subscription | None = None
+        self.pending = 0
+
+    async def open(self) -> int:
+        """Create the consumer. Gives how many messages already wait to be read."""
+        inbox = self._client.new_inbox()
+        self._expected, self._broken = 1, False
+        self._consumer = f"standfast-{new_id()}"
+        self._subscription = await self._client.subscribe(
+            inbox, cb=self._receive, pending_bytes_limit=PENDING_BYTES_MAX
+        )
+        info = await self._manager.add_consumer(self._stream, self._configuration(inbox))
+        self.pending = info.num_pending or 0
+        return self.pending
+
+    async def batches(self) -> AsyncIterator[list[Message]]:
+        """Give what has arrived, in order and without gaps, for as long as it is read."""
+        while not self._closed:
+            batch, self._arrived = self._arrived, []
+            self._room.set()
+            if batch:
+                yield batch
+                continue
+            if self._broken:
+                await self._reopen()
+                continue
+            self._wake.clear()
+            await self._wait_for_more()
+
+    async def _wait_for_more(self) -> None:
+        try:
+            async with asyncio.timeout(SILENCE_SECONDS):
+                await self._wake.wait()
+        except TimeoutError:
+            self._broken = True
+
+    async def close(self) -> None:
+        """Delete the consumer on the server and stop."""
+        self._closed = True
+        self._wake.set()
+        self._room.set()
+        await self._drop()
+
+    async def _drop(self) -> None:
+        subscription, self._subscription = self._subscription, None
+        if subscription is not None:
+            with contextlib.suppress(NatsError, TimeoutError, OSError):
+                await subscription.unsubscribe()
+            with contextlib.suppress(NatsError, TimeoutError, OSError):
+                await self._manager.delete_consumer(self._stream, self._consumer)
+
+    async def _reopen(self) -> None:
+        await self._drop()
+        if self._last_sequence >= self._start.sequence:
+            self._start = Start(self._last_sequence + 1)
+        try:
+            await self.open()
+        except (NatsError, TimeoutError, OSError):
+            self._broken = True
+            await asyncio.sleep(RETRY_SECONDS)
+
+    def _configuration(self, inbox: str) -> ConsumerConfig:
+        by_time = self._start.time is not None
+        return ConsumerConfig(
+            name=self._consumer,
+            deliver_subject=inbox,
+            deliver_policy=(
+                DeliverPolicy.BY_START_TIME if by_time else DeliverPolicy.BY_START_SEQUENCE
+            ),
+            opt_start_seq=None if by_time else max(1, self._start.sequence),
+            opt_start_time=self._start.time,
+            filter_subjects=self._filters,
+            ack_policy=AckPolicy.NONE,
+            max_deliver=1,
+            flow_control=True,
+            idle_heartbeat=HEARTBEAT_SECONDS,
+            inactive_threshold=INACTIVE_SECONDS,
+            mem_storage=True,
+            num_replicas=1,
+        )
+
+    async def _receive(self, message: Msg) -> None:
+        if message.headers is not None and message.headers.get("Status") is not None:
+            await self._receive_status(message)
+            return
+        parts = message.reply.split(".")
+        consumer_sequence = int(parts[-3])
+        if self._broken or consumer_sequence != self._expected or parts[-6] != self._consumer:
+            self._break(parts[-6])
+            return
+        if len(self._arrived) >= ARRIVED_MAX:  # flow control holds the server back meanwhile
+            self._room.clear()
+            await self._room.wait()
+        self._expected += 1
+        self._last_sequence = int(parts[-4])
+        self.pending = int(parts[-1])
+        self._arrived.append(
+            Message(
+                subject=message.subject,
+                sequence=self._last_sequence,
+                stored=datetime.fromtimestamp(int(parts[-2]) / 1e9, UTC),
+                payload=message.data,
+                headers=message.headers,
+                pending=self.pending,
+            )
+        )
+        self._wake.set()
+
+    def _break(self, consumer: str) -> None:
+        if consumer == self._consumer:
+            self._broken = True
+            self._wake.set()
+
+    async def _receive_status(self, message: Msg) -> None:
+        headers = message.headers or {}
+        if message.reply:  # a flow control request: the server waits until we have come so far
+            await self._client.publish(message.reply)
+        stalled = headers.get("Nats-Consumer-Stalled")
+        if stalled:
+            await self._client.publish(stalled)
+        last = headers.get("Nats-Last-Consumer")
+        if last is not None and int(last) >= self._expected:
+            self._broken = True
+        self._wake.set()

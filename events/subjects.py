@@ -1,0 +1,68 @@
+"""Subjects: the names under which commits, telemetry, checkpoints and commands travel."""
+
+from __future__ import annotations
+
+from events.address import EntityAddress, InvalidAddressError, bucket_of, decode_token
+
+STATE_STREAM = "STANDFAST_STATE"
+TELEMETRY_STREAM = "STANDFAST_TELEMETRY"
+CHECKPOINT_STREAM = "STANDFAST_CHECKPOINTS"
+
+STATE_SUBJECTS = "sf.>"
+TELEMETRY_SUBJECTS = "sft.>"
+CHECKPOINT_SUBJECTS = "sfk.>"
+
+
+def state_subject(entity: EntityAddress) -> str:
+    """Give the subject of an entity's commits: `sf.<kind>.<bucket>.<id>`."""
+    token = entity.token
+    return f"sf.{entity.kind}.{bucket_of(token):02x}.{token}"
+
+
+def state_filter(kind: str, bucket: int | None = None) -> str:
+    """Give the filter for the commits of a kind, or of one of its buckets."""
+    return f"sf.{kind}.>" if bucket is None else f"sf.{kind}.{bucket:02x}.>"
+
+
+def entity_of(subject: str) -> EntityAddress:
+    """Read an entity's address from the subject of its commits. Raises `InvalidAddressError`."""
+    parts = subject.split(".")
+    if len(parts) != 4 or parts[0] != "sf":
+        message = f"a state subject is sf.<kind>.<bucket>.<id>, not {subject!r}"
+        raise InvalidAddressError(message)
+    return EntityAddress(parts[1], decode_token(parts[3]))
+
+
+def telemetry_subject(producer: str, name: str) -> str:
+    """Give the subject of a producer's telemetry: `sft.<producer>.<name>`."""
+    return f"sft.{producer}.{name}"
+
+
+def checkpoint_subject(kind: str, bucket: int, part: int) -> str:
+    """Give the subject of one part of a bucket's checkpoint: `sfk.<kind>.<bucket>.<part>`."""
+    return f"sfk.{kind}.{bucket:02x}.{part}"
+
+
+def command_subject(entity: EntityAddress) -> str:
+    """Give the subject of commands to an entity: `sfc.<kind>.<bucket>.<id>`."""
+    token = entity.token
+    return f"sfc.{entity.kind}.{bucket_of(token):02x}.{token}"
+
+
+def command_filter(kind: str, bucket: int | None = None) -> str:
+    """Give the filter for commands to a kind, or to one of its buckets."""
+    return f"sfc.{kind}.>" if bucket is None else f"sfc.{kind}.{bucket:02x}.>"
+
+
+def executor_subject(executor: str) -> str:
+    """Give the subject on which an executor is handed intents."""
+    return f"sfx.{executor}"
+
+
+def control_subject(process: str, verb: str) -> str:
+    """Give the subject of a control request to one process: `sfp.<process>.<verb>`."""
+    return f"sfp.{process}.{verb}"
+
+
+PROJECTED_SUBJECT = "sfn.projected"
+DESCRIBE_SUBJECT = "sfp.describe"
