@@ -1,0 +1,1 @@
+"""What is concluded from samples, without a socket."""

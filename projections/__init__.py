@@ -1,0 +1,1 @@
+"""What people see, kept up to date from the log."""

@@ -1,0 +1,1 @@
+"""Stories of faults, and the platform they happen to."""

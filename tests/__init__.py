@@ -1,0 +1,1 @@
+"""The claims of Standfast, each proven by a run."""
