@@ -1,0 +1,1 @@
+"""The world: small ports and one adapter a file; nothing here decides."""

@@ -1,0 +1,1 @@
+"""What Standfast may do to mend a service."""
