@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, NonNegativeInt, PositiveFloat
+from pydantic import AwareDatetime, Field, NonNegativeInt, PositiveFloat
 
 from events.base import Event, Value
 
@@ -26,7 +26,9 @@ class AlertFired(Event, type="standfast.alert.fired.v1"):
     severity: Severity
     receivers: tuple[str, ...]
     escalation: Escalation
+    tell_again_at: AwareDatetime | None = Field(description="unless somebody acknowledges")
     incident: str = ""
+    executor: str = Field(default="executor", description="who carries the notices")
 
 
 class AlertAnnotated(Event, type="standfast.alert.annotated.v1"):
@@ -46,6 +48,7 @@ class AlertEscalated(Event, type="standfast.alert.escalated.v1"):
     """Nobody acknowledged in time, so it is told again."""
 
     level: int = Field(ge=1)
+    tell_again_at: AwareDatetime | None
 
 
 class AlertResolved(Event, type="standfast.alert.resolved.v1"):

@@ -10,6 +10,7 @@ from events import (  # noqa: F401  (importing a module registers its events)
     entity,
     host,
     incident,
+    platform,
     placement,
     policy,
     recovery,

@@ -57,6 +57,7 @@ class EffectFailed(Event, type="standfast.effect.failed.v1"):
     number: PositiveInt
     reason: str
     permanent: bool = Field(default=False, description="trying again cannot help")
+    retry_at: AwareDatetime | None = Field(default=None, description="None: not tried again")
     undone: bool = False
     took_seconds: float = Field(default=0.0, ge=0)
 

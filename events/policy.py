@@ -7,6 +7,8 @@ from typing import Any
 from pydantic import AwareDatetime, Field
 
 from events.base import Event, Evidence, Value
+from events.platform import PlatformSettings
+from events.topology import Node
 
 
 class Order(Value):
@@ -64,10 +66,46 @@ class IncidentClosed(Event, type="standfast.correlation.incident_closed.v1"):
     incident: str
 
 
-class NeedsLearned(Event, type="standfast.correlation.needs_learned.v1"):
-    """The correlator learned what every service needs."""
+class SightLost(Event, type="standfast.telling.sight_lost.v1"):
+    """The policy that tells people noted that nobody knows how a service is."""
 
-    depends_on: dict[str, tuple[str, ...]]
+    service: str
 
 
-CorrelationEvent = SymptomSeen | SymptomPlaced | SymptomCleared | IncidentClosed | NeedsLearned
+class SightRegained(Event, type="standfast.telling.sight_regained.v1"):
+    """The policy that tells people noted that a service is seen again."""
+
+    service: str
+
+
+class HealthNoted(Event, type="standfast.mending.health_noted.v1"):
+    """The policy that mends noted that a service is down, or no longer is."""
+
+    service: str
+    down: bool
+
+
+class MendingBegan(Event, type="standfast.mending.began.v1"):
+    """The policy that mends asked for a recovery."""
+
+    incident: str
+    recovery: str
+    services: tuple[str, ...]
+
+
+class MendingEnded(Event, type="standfast.mending.ended.v1"):
+    """A recovery came to its end, and needs no more news."""
+
+    recovery: str
+
+
+class TopologyLearned(Event, type="standfast.policy.topology_learned.v1"):
+    """A policy learned the dependency graph."""
+
+    services: dict[str, Node]
+
+
+class SettingsLearned(Event, type="standfast.policy.settings_learned.v1"):
+    """A policy learned the platform's settings."""
+
+    settings: PlatformSettings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import AwareDatetime, Field, PositiveFloat, PositiveInt
 
 from events.base import Event, Value
 from events.effect import Mode
@@ -21,6 +21,9 @@ class Step(Value):
     timeout_seconds: PositiveFloat
     verify_seconds: PositiveFloat
     attempts_max: PositiveInt = 1
+    wait_first: bool = Field(
+        default=False, description="it may heal by itself: the first attempt only waits"
+    )
 
 
 class RecoveryPlanned(Event, type="standfast.recovery.planned.v1"):
@@ -30,7 +33,10 @@ class RecoveryPlanned(Event, type="standfast.recovery.planned.v1"):
     cause: str
     steps: tuple[Step, ...] = Field(min_length=1)
     mode: Mode
-    approval_seconds: PositiveFloat = 3600.0
+    executor: str
+    healthy: tuple[str, ...] = Field(default=(), description="services that are so now")
+    planned_at: AwareDatetime
+    approval_until: AwareDatetime | None = None
 
 
 class RecoveryApproved(Event, type="standfast.recovery.approved.v1"):
@@ -55,9 +61,10 @@ class RecoveryStepBegan(Event, type="standfast.recovery.step_began.v1"):
 
 
 class RecoveryStepActed(Event, type="standfast.recovery.step_acted.v1"):
-    """The step's effect happened; now the service's checks must prove it."""
+    """The step's effect happened, or was not needed; now the service's checks must prove it."""
 
     step: int = Field(ge=0)
+    verify_until: AwareDatetime
     detail: str = ""
 
 

@@ -1,0 +1,46 @@
+"""What can be asked of a recovery."""
+
+from __future__ import annotations
+
+from actors.base import Command
+from events.effect import Mode
+from events.recovery import Step
+
+
+class StartRecovery(Command):
+    """Plan a recovery, and begin it where the mode allows it."""
+
+    incident: str
+    cause: str
+    steps: tuple[Step, ...]
+    mode: Mode
+    executor: str
+    healthy: tuple[str, ...] = ()
+    approval_seconds: float = 3600.0
+
+
+class ApproveRecovery(Command):
+    """A person allows the plan."""
+
+    by: str
+
+
+class RejectRecovery(Command):
+    """A person refuses the plan."""
+
+    by: str
+    reason: str = ""
+
+
+class CancelRecovery(Command):
+    """Stop before the next step."""
+
+    by: str
+    reason: str
+
+
+class ReportServiceHealth(Command):
+    """A service of the plan changed its health."""
+
+    service: str
+    healthy: bool
