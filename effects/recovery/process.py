@@ -27,6 +27,7 @@ from effects.recovery.launch import Held, Places, child_of, launch
 from effects.recovery.running import (
     end_members,
     exit_code_of_child,
+    is_launching,
     members_of,
     pids_with_open,
     read_record,
@@ -82,21 +83,14 @@ class ChildProcesses:
     def adopt(self, name: str) -> Child | None:
         """Give the child that already runs under the name, whoever started it."""
         record = self._record(name)
-        if record is None or not isinstance(self.look(name), Running):
+        if record is None or not isinstance(self._look(record), Running):
             return None
         return child_of(record, is_adopted=True)
 
     def look(self, name: str) -> Look:
         """Say what became of the child. A zombie of ours is reaped, and counts as exited."""
         record = self._record(name)
-        if record is None:
-            return NeverStarted()
-        seen = recorded_process(record)
-        if seen is None:
-            return Exited(code=self._code(record))
-        if not seen.is_zombie:
-            return Running(pid=record.pid, started_seconds=record.launched_seconds)
-        return self._reap(record)
+        return NeverStarted() if record is None else self._look(record)
 
     async def wait_exit(self, name: str) -> Exited | Zombie | NeverStarted:
         """Wait until the recorded process has ended, ours or adopted."""
@@ -137,6 +131,15 @@ class ChildProcesses:
         run, code = self._codes.get(record.name, ("", 0))
         return code if run == record.run else None
 
+    def _look(self, record: Record) -> Running | Exited | Zombie:
+        """Look at one run: whoever acts on what it sees must not read the record again."""
+        seen = recorded_process(record)
+        if seen is None:
+            return Exited(code=self._code(record))
+        if not seen.is_zombie:
+            return Running(pid=record.pid, started_seconds=record.launched_seconds)
+        return self._reap(record)
+
     def _reap(self, record: Record) -> Exited | Zombie:
         """Take the exit code of an ended process where it is our child."""
         code = exit_code_of_child(record.pid)
@@ -165,7 +168,7 @@ class ChildProcesses:
         still_runs = leader is not None and recorded_process(record) is not None
         grace_seconds = 0.0 if still_runs else GRACE_SECONDS
         left = await end_members(record, grace_seconds, KILL_TIMEOUT_SECONDS)
-        self.look(record.name)
+        self._look(record)
         if left:
             reason = f"processes {left} of {record.name} still exist after kill -9"
             return Refused(name=record.name, reason=reason)
@@ -183,10 +186,10 @@ class ChildProcesses:
 
     async def _start_once(self, spec: ChildSpec) -> Child | Refused | Held:
         """Adopt what runs, or end what is left of it and launch."""
-        if (child := self.adopt(spec.name)) is not None:
-            return child
         record = self._record(spec.name)
-        if record and (refused := await self._end_run(record, None)):
+        if record is not None and isinstance(self._look(record), Running):
+            return Held() if is_launching(record.pid) else child_of(record, is_adopted=True)
+        if record is not None and (refused := await self._end_run(record, None)):
             return refused
         return await launch(spec, self._places(spec))
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import NonNegativeInt, PositiveInt, ValidationError
 
+from effects.recovery import launcher
 from effects.recovery.launcher import MARK, START_TIME, boot_id, stat_fields
 from events.base import Value
 
@@ -95,6 +96,14 @@ def _all_processes() -> Iterator[Seen]:
     for pid in _pids():
         if (seen := look_at(pid)) is not None:
             yield seen
+
+
+def is_launching(pid: int) -> bool:
+    """Say whether a process is still the launcher, which may yet fail to become the program."""
+    with suppress(OSError):
+        arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        return launcher.__file__.encode() in arguments
+    return False
 
 
 def _pids() -> list[int]:

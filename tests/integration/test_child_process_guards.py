@@ -63,12 +63,11 @@ async def test_a_supervisor_killed_at_any_moment_leaves_at_most_one(
             await asyncio.sleep(step * 0.002)
             supervisor.kill()
         seen = children.look("sleeper")
-        await until(lambda: len(pids_with_open(children.directory / "sleeper.lock")) <= 1)
-        if not isinstance(seen, Running):
-            await until(lambda: not pids_with_open(children.directory / "sleeper.lock"))
-            assert not isinstance(children.look("sleeper"), Running)
+        if not isinstance(seen, Running):  # a late launcher records itself, and gives up
+            await until(lambda: not isinstance(children.look("sleeper"), Running))
         child = await started(children, sleeper())
-        assert child.is_adopted == isinstance(seen, Running)
+        assert isinstance(seen, Running) or not child.is_adopted
+        await until(lambda: len(pids_with_open(children.directory / "sleeper.lock")) == 1)
         assert pids_with_open(children.directory / "sleeper.lock") == [child.pid]
         assert isinstance(await children.stop("sleeper"), Exited)
 
