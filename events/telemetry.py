@@ -138,32 +138,56 @@ def encode_batch(batch: Batch) -> bytes:
 def decode_batch(payload: bytes) -> Batch:
     """Read the bytes of a batch. Raises `UnreadableTelemetryError`."""
     try:
-        fields = msgpack.unpackb(payload, timestamp=3, use_list=False)
-        if fields[0] != FORMAT:
-            message = f"telemetry of format {fields[0]!r}; known here: {FORMAT}"
-            raise UnreadableTelemetryError(message)
-        batch = Batch(
-            vantage=Vantage(*fields[1], lagged=fields[2], canary_failed=fields[3]),
-            start=fields[4],
-            labels=tuple(_pairs(flat) for flat in fields[5]),
-            series=np.frombuffer(fields[6], dtype="<u4"),
-            offsets=np.frombuffer(fields[7], dtype="<i4"),
-            values=np.frombuffer(fields[8], dtype="<f8"),
-            created=dict(fields[9]),
-            histograms=dict(fields[10]),
-            exemplars=dict(fields[11]),
-            details=dict(fields[12]),
-        )
-    except UnreadableTelemetryError:
-        raise
-    except (ValueError, TypeError, IndexError, msgpack.UnpackException) as error:
+        return _batch_from(msgpack.unpackb(payload, timestamp=3, use_list=False))
+    except (ValueError, TypeError, LookupError, ArithmeticError, msgpack.UnpackException) as error:
         message = f"not telemetry: {type(error).__name__}: {error}"
         raise UnreadableTelemetryError(message) from error
-    if not len(batch.series) == len(batch.offsets) == len(batch.values):
-        message = "not telemetry: its columns differ in length"
-        raise UnreadableTelemetryError(message)
+
+
+def _batch_from(fields: Any) -> Batch:  # noqa: ANN401  (whatever the bytes held)
+    """Build a batch; any error means that the fields are not those of one."""
+    _require(fields[0] == FORMAT, f"format {fields[0]!r}, known here: {FORMAT}")
+    platform, cell, producer, build = fields[1]
+    batch = Batch(
+        vantage=Vantage(platform, cell, producer, build, bool(fields[2]), bool(fields[3])),
+        start=fields[4],
+        labels=tuple(_pairs(flat) for flat in fields[5]),
+        series=np.frombuffer(fields[6], dtype="<u4"),
+        offsets=np.frombuffer(fields[7], dtype="<i4"),
+        values=np.frombuffer(fields[8], dtype="<f8"),
+        created=_column(fields[9]),
+        histograms=_column(fields[10]),
+        exemplars=_column(fields[11]),
+        details=_column(fields[12]),
+    )
+    _check_samples(batch)
     return batch
 
 
+def _check_samples(batch: Batch) -> None:
+    """Find now what would fail later, when the samples are read one by one."""
+    count = len(batch)
+    _require(len(batch.series) == len(batch.offsets) == count, "columns differ in length")
+    if count:
+        _require(int(batch.series.max()) < len(batch.labels), "a series has no labels")
+        for offset in (batch.offsets.min(), batch.offsets.max()):
+            _require(bool(batch.start + timedelta(milliseconds=int(offset))), "no time")
+    for column in (batch.created, batch.histograms, batch.exemplars, batch.details):
+        _require(all(0 <= index < count for index in column), "a sample is not there")
+    _require(all(isinstance(d, dict) for d in batch.details.values()), "details are no mapping")
+
+
+def _require(condition: bool, mistake: str) -> None:  # noqa: FBT001  (it is all there is)
+    if not condition:
+        raise UnreadableTelemetryError(mistake)
+
+
+def _column(pairs: tuple[tuple[int, Any], ...]) -> dict[int, Any]:
+    column = dict(pairs)
+    _require(all(isinstance(index, int) for index in column), "an index is no number")
+    return column
+
+
 def _pairs(flat: tuple[str, ...]) -> Labels:
+    _require(all(isinstance(part, str) for part in flat), "a label is not text")
     return tuple(zip(flat[::2], flat[1::2], strict=True))
