@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, TypeAdapter
 
 from actors.base import Command, Decider, Decision, Declined, Tick
 from actors.intents import Intents, ReportEffect, ReportProgress, ended, progressed
-from actors.telling import Telling, evolve_telling, open_notices, plan_notices, retried
+from actors.telling import Telling, evolve_telling, plan_notices, retried
 from events.alert import (
     AlertAcknowledged,
     AlertAnnotated,
@@ -30,7 +30,6 @@ from events.effect import (
     EffectOutcomeUnknown,
     EffectProgressed,
     EffectSucceeded,
-    Intent,
 )
 
 
@@ -249,9 +248,9 @@ def due(state: Alert) -> datetime | None:
     return min((moment for moment in moments if moment is not None), default=None)
 
 
-def intents(state: Alert) -> tuple[Intent, ...]:
+def intents(state: Alert) -> Intents:
     """Give the notices that are on their way."""
-    return open_notices(state.telling)
+    return state.telling.intents
 
 
 ALERT: Decider[Alert] = Decider(

@@ -11,10 +11,10 @@ from events.base import Event, Value
 from events.entity import CommandDeclined, EntityParked, EntityReleased
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from datetime import datetime
 
-    from events.effect import Intent
+    from actors.intents import Intents
 
 S = TypeVar("S")
 
@@ -51,7 +51,7 @@ class Decider(Generic[S]):
 
     `decide(state, command, now)` makes all choices and gives events, `[]` for "nothing changes",
     or `Declined`. `evolve(state, event)` is total. `due(state)` is when the entity next needs a
-    `Tick`, or None. `intents(state)` are the effects it wants now and has no outcome of.
+    `Tick`, or None. `intents(state)` are the effects it wants and has no outcome of.
     `state_version` rises whenever old checkpoints of the state can't be read any more.
     """
 
@@ -64,7 +64,7 @@ class Decider(Generic[S]):
     decide: Callable[[S, Command, datetime], Decision]
     evolve: Callable[[S, Event], S]
     due: Callable[[S], datetime | None] = lambda _state: None
-    intents: Callable[[S], Sequence[Intent]] = lambda _state: ()
+    intents: Callable[[S], Intents | None] = lambda _state: None
 
 
 ENTITY_EVENTS: tuple[type[Event], ...] = (CommandDeclined, EntityParked, EntityReleased)

@@ -46,10 +46,14 @@ class ReportProgress(Command):
 
 
 class Intents(Value):
-    """The effects that an entity wants and has no outcome of. `last` is the highest number."""
+    """The effects that an entity wants and has no outcome of. `last` is the highest number.
+
+    Those in `cancelled` are to stop before their next step.
+    """
 
     last: int = 0
     open: tuple[Intent, ...] = ()
+    cancelled: tuple[int, ...] = ()
 
     def find(self, number: int) -> Intent | None:
         """Give the open intent of a number."""
@@ -88,12 +92,17 @@ class Intents(Value):
         """Give the intents after an event."""
         match event:
             case EffectIntended(intent=intent):
-                return Intents(last=intent.number, open=(*self.open, intent))
-            case EffectProgressed() | EffectCancelRequested():
+                changes = {"last": intent.number, "open": (*self.open, intent)}
+            case EffectCancelRequested(number=number):
+                changes = {"cancelled": (*self.cancelled, number)}
+            case EffectProgressed():
                 return self
             case _:
-                left = tuple(intent for intent in self.open if intent.number != event.number)
-                return Intents(last=self.last, open=left)
+                changes = {
+                    "open": tuple(one for one in self.open if one.number != event.number),
+                    "cancelled": tuple(one for one in self.cancelled if one != event.number),
+                }
+        return self.model_copy(update=changes)
 
 
 def ended(intents: Intents, report: ReportEffect) -> Event | Declined:

@@ -145,11 +145,6 @@ def retried(telling: Telling, now: datetime) -> list[Event]:
     return [unknown(intent) for intent in telling.intents.overdue(now)]
 
 
-def open_notices(telling: Telling) -> tuple[Intent, ...]:
-    """Give the notices that are on their way."""
-    return telling.intents.open
-
-
 def evolve_telling(telling: Telling, event: EffectEvent) -> Telling:
     """Give the telling after an event of one of its notices."""
     receivers = tuple(_evolve_receiver(receiver, event) for receiver in telling.receivers)

@@ -180,6 +180,10 @@ class Log:
             for message in batch:
                 yield self.stored(message)
 
+    def head_of(self, message: Message) -> Head:
+        """Give the chain's end, were this message the newest of its subject."""
+        return Head(message.sequence, digest_of(message.payload))
+
     def stored(self, message: Message) -> StoredCommit:
         """Decode a message of the state stream. Raises `UnreadableCommitError`."""
         return StoredCommit(

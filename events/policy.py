@@ -29,8 +29,20 @@ class PolicyAdvanced(Event, type="standfast.policy.advanced.v1"):
     log_id: str
     generation: int
     sequence: int = Field(ge=0, description="the last sequence of its sources it has handled")
+    index: int = Field(default=0, ge=0, description="of the last event handled in that commit")
     orders: tuple[Order, ...] = ()
     delivered: int = Field(default=0, ge=0, description="orders up to this number were answered")
+    silent_until: int = Field(
+        default=0, ge=0, description="a new policy learns from what was before, and orders nothing"
+    )
+
+
+class CauseQuarantined(Event, type="standfast.policy.cause_quarantined.v1"):
+    """The policy raised an error over one event; it left that event out and went on."""
+
+    cause_id: str
+    cause_type: str
+    error: str
 
 
 class SymptomSeen(Event, type="standfast.correlation.symptom_seen.v1"):
@@ -43,15 +55,15 @@ class SymptomSeen(Event, type="standfast.correlation.symptom_seen.v1"):
     since: AwareDatetime
     critical: bool = True
     settles_at: AwareDatetime
+    sequence: int = Field(ge=1, description="of the commit that says so")
     evidence: Evidence | None = None
 
 
 class SymptomPlaced(Event, type="standfast.correlation.symptom_placed.v1"):
-    """The correlator put a failed service into an incident, as its cause or as an effect."""
+    """The correlator put a failed service into an incident."""
 
     service: str
     incident: str
-    as_cause: bool
 
 
 class SymptomCleared(Event, type="standfast.correlation.symptom_cleared.v1"):
@@ -60,10 +72,47 @@ class SymptomCleared(Event, type="standfast.correlation.symptom_cleared.v1"):
     service: str
 
 
-class IncidentClosed(Event, type="standfast.correlation.incident_closed.v1"):
+class CaseClosed(Event, type="standfast.correlation.case_closed.v1"):
     """No service of the incident fails any more."""
 
     incident: str
+
+
+class CaseOpened(Event, type="standfast.correlation.case_opened.v1"):
+    """The correlator opened an incident for a cause."""
+
+    incident: str
+    cause: str
+    correlation_id: str
+
+
+class CaseCauseChanged(Event, type="standfast.correlation.case_cause_changed.v1"):
+    """The correlator found a deeper cause for an incident."""
+
+    incident: str
+    cause: str
+
+
+class IncidentTold(Event, type="standfast.telling.incident_told.v1"):
+    """The policy that tells people chose the alert that speaks for an incident."""
+
+    incident: str
+    alert: str
+    cause: str
+    effects: tuple[str, ...] = ()
+
+
+class IncidentUntold(Event, type="standfast.telling.incident_untold.v1"):
+    """The incident is over, and so is its alert."""
+
+    incident: str
+
+
+class HelpAsked(Event, type="standfast.telling.help_asked.v1"):
+    """A recovery failed and the policy asked a person for help."""
+
+    incident: str
+    alert: str
 
 
 class SightLost(Event, type="standfast.telling.sight_lost.v1"):

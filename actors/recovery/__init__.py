@@ -7,7 +7,7 @@ from datetime import datetime
 from pydantic import TypeAdapter
 
 from actors.base import Decider
-from actors.intents import ReportEffect, ReportProgress
+from actors.intents import Intents, ReportEffect, ReportProgress
 from actors.recovery.commands import (
     ApproveRecovery,
     CancelRecovery,
@@ -18,7 +18,7 @@ from actors.recovery.commands import (
 from actors.recovery.decide import decide
 from actors.recovery.evolve import evolve
 from actors.recovery.states import Awaiting, Recovery, Unplanned, Verifying
-from events.effect import EffectEvent, Intent
+from events.effect import EffectEvent
 from events.recovery import RecoveryEvent
 
 __all__ = [
@@ -43,9 +43,9 @@ def due(state: Recovery) -> datetime | None:
     return min((moment for moment in moments if moment is not None), default=None)
 
 
-def intents(state: Recovery) -> tuple[Intent, ...]:
+def intents(state: Recovery) -> Intents:
     """Give the effects that are under way."""
-    return state.intents.open
+    return state.intents
 
 
 RECOVERY: Decider[Recovery] = Decider(

@@ -1,0 +1,165 @@
+"""Checkpoints: the states of buckets as of a position. A cache: without it, only time is lost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgpack
+
+from actors.runtime.entity import Entity
+from events.address import EntityAddress
+from events.commit import Head
+from events.entity import EntityParked
+from events.reader import OrderedReader, Start
+from events.subjects import CHECKPOINT_STREAM, checkpoint_subject
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from events.log import Log
+
+FORMAT = 1
+PART_BYTES_MAX = 512 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a bucket's checkpoint; the checkpoint is whole when all parts are there."""
+
+    kind: str
+    bucket: int
+    sequence: int
+    part: int
+    parts: int
+    entities: tuple[tuple[Any, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A bucket's entities as of a sequence of the log."""
+
+    sequence: int
+    entities: tuple[Entity, ...]
+
+
+def pack_entity(entity: Entity) -> tuple[Any, ...]:
+    """Give what a checkpoint keeps of an entity."""
+    parked = entity.parked
+    return (
+        str(entity.address),
+        entity.decider.state_version,
+        entity.decider.states.dump_json(entity.state),
+        entity.head.sequence,
+        entity.head.digest,
+        entity.marks,
+        list(entity.recent),
+        list(entity.intent_sequences.items()),
+        None if parked is None else parked.model_dump(),
+    )
+
+
+def unpack_entity(packed: Sequence[Any]) -> Entity | None:
+    """Give the entity again, or None where its state was of another version."""
+    entity = Entity.new(EntityAddress.parse(packed[0]))
+    if packed[1] != entity.decider.state_version:
+        return None
+    entity.state = entity.decider.states.validate_json(packed[2])
+    entity.head = Head(packed[3], packed[4])
+    entity.marks = dict(packed[5])
+    entity.recent = dict.fromkeys(packed[6])
+    entity.intent_sequences = dict(packed[7])
+    entity.parked = None if packed[8] is None else EntityParked.model_validate(packed[8])
+    return entity
+
+
+class Checkpoints:
+    """The checkpoints of one life of one log."""
+
+    def __init__(self, log: Log) -> None:
+        """Keep checkpoints beside this log."""
+        self._log = log
+
+    async def write(self, kind: str, bucket: int, sequence: int, entities: list[Entity]) -> None:
+        """Write a bucket's checkpoint, in parts small enough for a message."""
+        parts = _split([pack_entity(entity) for entity in entities])
+        for number, part in enumerate(parts):
+            payload = self._encode(Part(kind, bucket, sequence, number, len(parts), part))
+            subject = checkpoint_subject(kind, bucket, number)
+            await self._log.client.jetstream().publish(subject, payload)
+
+    def _encode(self, part: Part) -> bytes:
+        identity = self._log.identity
+        fields = (
+            FORMAT,
+            identity.log_id,
+            identity.generation,
+            part.kind,
+            part.bucket,
+            part.sequence,
+            part.part,
+            part.parts,
+            part.entities,
+        )
+        return bytes(msgpack.packb(fields))
+
+    def _decode(self, payload: bytes) -> Part | None:
+        fields = msgpack.unpackb(payload, strict_map_key=False)
+        identity = self._log.identity
+        if fields[:3] != [FORMAT, identity.log_id, identity.generation]:
+            return None
+        return Part(*fields[3:8], entities=tuple(fields[8]))
+
+    async def read(
+        self, kinds: Iterable[str], before: int | None = None
+    ) -> dict[tuple[str, int], Checkpoint]:
+        """Read the newest whole checkpoint of each bucket of the kinds.
+
+        `before` takes only those as of at most that sequence of the log.
+        """
+        found: dict[tuple[str, int], dict[int, list[Part]]] = {}
+        filters = [f"sfk.{kind}.>" for kind in kinds]
+        reader = OrderedReader(self._log.client, CHECKPOINT_STREAM, filters, Start())
+        try:
+            if await reader.open() == 0:
+                return {}
+            async for batch in reader.batches():
+                for message in batch:
+                    part = self._decode(message.payload)
+                    if part and (before is None or part.sequence <= before):
+                        bucket = found.setdefault((part.kind, part.bucket), {})
+                        bucket.setdefault(part.sequence, []).append(part)
+                if batch[-1].pending == 0:
+                    break
+        finally:
+            await reader.close()
+        whole = {key: _newest_whole(bucket) for key, bucket in found.items()}
+        return {key: checkpoint for key, checkpoint in whole.items() if checkpoint}
+
+
+def _newest_whole(bucket: dict[int, list[Part]]) -> Checkpoint | None:
+    for sequence in sorted(bucket, reverse=True):
+        parts = {part.part: part for part in bucket[sequence]}
+        if len(parts) == next(iter(parts.values())).parts:
+            return _unpack(sequence, parts)
+    return None
+
+
+def _unpack(sequence: int, parts: dict[int, Part]) -> Checkpoint | None:
+    entities = [unpack_entity(packed) for part in parts.values() for packed in part.entities]
+    if None in entities:
+        return None
+    return Checkpoint(sequence, tuple(entity for entity in entities if entity))
+
+
+def _split(packed: list[tuple[Any, ...]]) -> list[tuple[tuple[Any, ...], ...]]:
+    parts: list[list[tuple[Any, ...]]] = [[]]
+    size = 0
+    for entry in packed:
+        weight = len(entry[2]) + 1024
+        if parts[-1] and size + weight > PART_BYTES_MAX:
+            parts.append([])
+            size = 0
+        parts[-1].append(entry)
+        size += weight
+    return [tuple(part) for part in parts]

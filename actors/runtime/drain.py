@@ -1,0 +1,144 @@
+"""Draining a mailbox: decide, append, evolve, answer. Nothing is answered before it is stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from actors.runtime.commands import Answer, Outcome
+from actors.runtime.letters import RELEASE, Draft, Letter, draft_commit
+from events.commit import Author, Commit
+from events.ids import new_id
+from events.log import (
+    CommitTooLargeError,
+    ConflictError,
+    Log,
+    LogFullError,
+    LogUnavailableError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from actors.runtime.entity import Entity
+    from actors.runtime.store import Store
+
+LETTERS_MAX = 256
+CONFLICTS_MAX = 3
+
+
+class BucketLostError(Exception):
+    """Another writer was first, three times in a row: the bucket is not ours any more."""
+
+    def __init__(self, entity: Entity) -> None:
+        """Say over which entity it was lost."""
+        super().__init__(f"lost {entity.address} to another writer {CONFLICTS_MAX} times")
+        self.entity = entity
+
+
+@dataclass(slots=True)
+class Drainer:
+    """Turns letters into commits, one entity and one commit at a time.
+
+    `committed(entity, draft)` is called after each commit, with the entity evolved.
+    """
+
+    log: Log
+    store: Store
+    author: Author
+    clock: Callable[[], datetime]
+    committed: Callable[[Entity, Draft], None]
+
+    async def drain(self, entity: Entity) -> None:
+        """Handle all that is in the mailbox, and what arrives meanwhile.
+
+        Raises `BucketLostError` after giving every letter its answer.
+        """
+        while entity.mailbox:
+            count = min(len(entity.mailbox), LETTERS_MAX)
+            letters = [entity.mailbox.popleft() for _ in range(count)]
+            try:
+                await self._handle(entity, letters)
+            except BucketLostError:
+                _answer_all([*letters, *entity.mailbox], "another host owns it")
+                entity.mailbox.clear()
+                raise
+
+    async def _handle(self, entity: Entity, letters: list[Letter]) -> bool:
+        """Handle letters as one commit, or as few as fit. False when the log failed."""
+        try:
+            while True:
+                try:
+                    await self._attempt(entity, letters)
+                except ConflictError:
+                    await self._lost_a_race(entity)
+                    continue
+                entity.conflicts = 0
+                return True
+        except CommitTooLargeError as error:
+            return await self._split(entity, letters, str(error))
+        except (LogUnavailableError, LogFullError) as error:
+            entity.stale = True
+            _answer_all(letters, f"the log can't be written: {error}")
+            return False
+
+    async def _attempt(self, entity: Entity, letters: list[Letter]) -> None:
+        if entity.stale or (entity.quarantine and any(one.name == RELEASE for one in letters)):
+            await self._reload(entity)
+        draft = draft_commit(entity, letters, self.clock())
+        if draft.facts:
+            await self._commit(entity, draft)
+        for letter, answer in draft.answers:
+            sequence = answer.sequence or entity.head.sequence
+            letter.answer(Answer(answer.outcome, answer.message, sequence))
+
+    async def _commit(self, entity: Entity, draft: Draft) -> None:
+        commit = Commit(
+            id=new_id(),
+            entity=entity.address,
+            previous=entity.head,
+            decided=self.clock(),
+            author=self.author,
+            origins=tuple(draft.origins),
+            facts=tuple(draft.facts),
+        )
+        entity.head = await self.log.append(commit)
+        entity.state = draft.state
+        for origin in draft.origins:
+            entity.remember(origin)
+        for event in draft.events:
+            entity.note_quarantine(event)
+        entity.note_intents(entity.head.sequence)
+        self.committed(entity, draft)
+
+    async def _lost_a_race(self, entity: Entity) -> None:
+        entity.conflicts += 1
+        if entity.conflicts >= CONFLICTS_MAX:
+            raise BucketLostError(entity)
+        await self._reload(entity)
+
+    async def _reload(self, entity: Entity) -> None:
+        try:
+            await self.store.reload(entity)
+        except LogUnavailableError:
+            raise
+        except Exception as error:
+            message = f"{entity.address} can't be read: {error}"
+            raise LogUnavailableError(message) from error
+
+    async def _split(self, entity: Entity, letters: list[Letter], error: str) -> bool:
+        """Handle halves of what is too large together; in order, and none after a failure."""
+        if len(letters) == 1:
+            letters[0].answer(Answer(Outcome.INVALID, f"its facts are too large: {error}"))
+            return True
+        middle = len(letters) // 2
+        if await self._handle(entity, letters[:middle]):
+            return await self._handle(entity, letters[middle:])
+        _answer_all(letters[middle:], "the log can't be written")
+        return False
+
+
+def _answer_all(letters: list[Letter], message: str) -> None:
+    for letter in letters:
+        letter.answer(Answer(Outcome.BUSY, message))

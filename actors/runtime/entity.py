@@ -1,0 +1,129 @@
+"""One entity in its host's memory: its state, the end of its chain, and what it has handled."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from actors.deciders import decider_for
+from events.codec import decode_event
+from events.commit import Head
+from events.entity import CommandDeclined, EntityParked, EntityReleased
+
+if TYPE_CHECKING:
+    from actors.base import Decider
+    from actors.runtime.letters import Letter
+    from events.address import EntityAddress
+    from events.base import Event, Origin
+    from events.commit import StoredCommit
+
+RECENT_MAX = 64
+ERROR_CHARACTERS_MAX = 500
+
+
+@dataclass(slots=True)
+class Entity:
+    """An entity as its host knows it.
+
+    `marks` holds the highest number handled of each policy, `recent` the last command ids of the
+    edge, `intent_sequences` the commit of each open intent. `unreadable` is set where the stored
+    history can't be folded; `parked` where that, or an error in a decision, was committed.
+    """
+
+    address: EntityAddress
+    decider: Decider[Any]
+    state: Any
+    head: Head = field(default_factory=Head)
+    marks: dict[str, int] = field(default_factory=dict)
+    recent: dict[str, None] = field(default_factory=dict)
+    intent_sequences: dict[int, int] = field(default_factory=dict)
+    parked: EntityParked | None = None
+    unreadable: EntityParked | None = None
+    mailbox: deque[Letter] = field(default_factory=deque)
+    draining: bool = False
+    stale: bool = False
+    conflicts: int = 0
+    used: float = 0.0
+
+    @classmethod
+    def new(cls, address: EntityAddress) -> Entity:
+        """Give an entity that nothing has happened to. Raises `UnknownKindError`."""
+        decider = decider_for(address)
+        return cls(address, decider, decider.initial)
+
+    @property
+    def quarantine(self) -> EntityParked | None:
+        """Why the entity answers nothing, if so."""
+        return self.unreadable or self.parked
+
+    def fold(self, stored: StoredCommit) -> None:
+        """Take in the next stored commit. What can't be taken in makes the entity unreadable."""
+        commit = stored.commit
+        if commit.previous.sequence != self.head.sequence:
+            previous, read = commit.previous.sequence, self.head.sequence
+            self._give_up(stored, "chain", f"its predecessor is {previous}, but {read} was read")
+        for origin in commit.origins:
+            self.remember(origin)
+        if self.unreadable is None:
+            self._fold_facts(stored)
+        self.head = stored.head
+
+    def _fold_facts(self, stored: StoredCommit) -> None:
+        where = "decode"
+        try:
+            for fact in stored.commit.facts:
+                where = "decode"
+                event = decode_event(fact.type, fact.data)
+                where = "evolve"
+                self.state = self.evolved(self.state, event)
+                self.note_quarantine(event)
+        except Exception as error:  # noqa: BLE001  (any error parks this one entity)
+            self._give_up(stored, where, f"{type(error).__name__}: {error}")
+        else:
+            self.note_intents(stored.position.sequence)
+
+    def evolved(self, state: Any, event: Event) -> Any:
+        """Give a state after an event; events of any entity leave it as it is."""
+        if isinstance(event, CommandDeclined | EntityParked | EntityReleased):
+            return state
+        return self.decider.evolve(state, event)
+
+    def note_quarantine(self, event: Event) -> None:
+        """Note that an event put the entity into quarantine, or released it."""
+        if isinstance(event, EntityParked):
+            self.parked = event
+        elif isinstance(event, EntityReleased):
+            self.parked = None
+
+    def _give_up(self, stored: StoredCommit, where: str, error: str) -> None:
+        if self.unreadable is None:
+            sequence = stored.position.sequence
+            text = f"commit {sequence}: {error}"[:ERROR_CHARACTERS_MAX]
+            self.unreadable = EntityParked(error=text, where=where, sequence=sequence)
+
+    def remember(self, origin: Origin) -> None:
+        """Remember that a command was handled."""
+        if origin.mark is not None:
+            known = self.marks.get(origin.mark.policy, 0)
+            self.marks[origin.mark.policy] = max(known, origin.mark.number)
+            return
+        self.recent[origin.command_id] = None
+        while len(self.recent) > RECENT_MAX:
+            del self.recent[next(iter(self.recent))]
+
+    def has_handled(self, origin: Origin) -> bool:
+        """Say whether a command was handled before."""
+        if origin.mark is not None:
+            return origin.mark.number <= self.marks.get(origin.mark.policy, 0)
+        return origin.command_id in self.recent
+
+    def note_intents(self, sequence: int) -> None:
+        """Note in which commit each open intent was wished: its key and its fence."""
+        intents = self.decider.intents(self.state)
+        if intents is None or (not intents.open and not self.intent_sequences):
+            return
+        self.intent_sequences = {
+            intent.number: self.intent_sequences.get(intent.number, sequence)
+            for intent in intents.open
+        }

@@ -1,0 +1,141 @@
+"""Reading entities back from the log: whole buckets by one consumer, single ones by subject."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from actors.deciders import UnknownKindError
+from actors.runtime.checkpoints import Checkpoint, Checkpoints
+from actors.runtime.entity import Entity
+from events.address import BUCKETS, EntityAddress
+from events.commit import UnreadableCommitError
+from events.entity import EntityParked
+from events.reader import Start
+from events.subjects import entity_of, state_filter, state_subject
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from events.log import Log
+    from events.placement import BucketRange
+    from events.reader import Message
+
+Entities = dict[EntityAddress, Entity]
+
+
+@dataclass(slots=True)
+class Store:
+    """Where hosts, replay and tests get entities from."""
+
+    log: Log
+    checkpoints: Checkpoints = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Use the checkpoints beside the log."""
+        self.checkpoints = Checkpoints(self.log)
+
+    async def load(
+        self, ranges: Sequence[BucketRange], until: int | None = None, *, cached: bool = True
+    ) -> Entities:
+        """Read all entities of some buckets, as of the log's end or of a sequence.
+
+        One consumer reads everything, from the oldest of the buckets' checkpoints on.
+        """
+        if not ranges:
+            return {}
+        kinds = {part.kind for part in ranges}
+        found = await self.checkpoints.read(kinds, before=until) if cached else {}
+        bases = {
+            (part.kind, bucket): found.get((part.kind, bucket))
+            for part in ranges
+            for bucket in range(part.first, part.last + 1)
+        }
+        entities = {
+            entity.address: entity
+            for base in bases.values()
+            if base is not None
+            for entity in base.entities
+        }
+        await self._replay(ranges, bases, entities, until)
+        return await self._reread(entities)
+
+    async def _replay(
+        self,
+        ranges: Sequence[BucketRange],
+        bases: dict[tuple[str, int], Checkpoint | None],
+        entities: Entities,
+        until: int | None,
+    ) -> None:
+        start = min(base.sequence if base else 0 for base in bases.values())
+        async for batch in self.log.read(_filters(ranges), Start(start + 1), until):
+            for message in batch:
+                _, kind, bucket, _ = message.subject.split(".")
+                base = bases.get((kind, int(bucket, 16)))
+                if base is None or message.sequence > base.sequence:
+                    self.fold(entities, message)
+
+    async def _reread(self, entities: Entities) -> Entities:
+        """Give entities whose checkpoint doesn't fit their history a second, full reading."""
+        for address, entity in entities.items():
+            if entity.unreadable is not None and entity.unreadable.where == "chain":
+                entities[address] = await self.load_entity(address)
+        return entities
+
+    def fold(self, entities: Entities, message: Message) -> Entity | None:
+        """Fold a message into the entity it belongs to, which is made where it is new."""
+        address = entity_of(message.subject)
+        entity = entities.get(address)
+        if entity is None:
+            try:
+                entity = entities[address] = Entity.new(address)
+            except UnknownKindError:
+                return None
+        self._fold_into(entity, message)
+        return entity
+
+    def _fold_into(self, entity: Entity, message: Message) -> None:
+        try:
+            stored = self.log.stored(message)
+        except UnreadableCommitError as error:
+            text = f"commit {message.sequence}: {error}"
+            entity.unreadable = entity.unreadable or EntityParked(
+                error=text[:500], where="decode", sequence=message.sequence
+            )
+            entity.head = self.log.head_of(message)
+        else:
+            entity.fold(stored)
+
+    async def load_entity(self, address: EntityAddress, until: int | None = None) -> Entity:
+        """Read one entity's whole history."""
+        entity = Entity.new(address)
+        async for batch in self.log.read([state_subject(address)], until=until):
+            for message in batch:
+                self._fold_into(entity, message)
+        return entity
+
+    async def reload(self, entity: Entity) -> None:
+        """Bring an entity to what the log says, throwing away what is in memory."""
+        fresh = await self.load_entity(entity.address)
+        for name in (
+            "state",
+            "head",
+            "marks",
+            "recent",
+            "intent_sequences",
+            "parked",
+            "unreadable",
+        ):
+            setattr(entity, name, getattr(fresh, name))
+        entity.stale = False
+
+
+def _filters(ranges: Sequence[BucketRange]) -> list[str]:
+    filters: list[str] = []
+    for part in ranges:
+        if part.last - part.first + 1 == BUCKETS:
+            filters.append(state_filter(part.kind))
+        else:
+            buckets = range(part.first, part.last + 1)
+            filters.extend(state_filter(part.kind, bucket) for bucket in buckets)
+    return filters
