@@ -1,0 +1,1 @@
+"""A small real platform to watch: a database, a cache, an application, a webhook receiver."""
