@@ -40,7 +40,7 @@ series = st.builds(
 values = st.one_of(
     st.floats(allow_nan=True, allow_infinity=True), st.just(stale_marker()), st.sampled_from([0, 1])
 )
-details = st.one_of(
+details: st.SearchStrategy[dict[str, Any] | None] = st.one_of(
     st.none(), st.just({}), st.dictionaries(texts, st.one_of(texts, st.integers(0, 9), st.none()))
 )
 times = st.integers(0, 3_600_000).map(lambda offset: START + timedelta(milliseconds=offset))

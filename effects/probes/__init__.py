@@ -1,0 +1,1 @@
+"""Ways to look at a service, one a file; each gives what it saw and raises nothing."""
