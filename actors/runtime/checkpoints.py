@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgpack
 
-from actors.runtime.entity import Entity
+from actors.runtime.entity import Entity, Wished
 from events.address import EntityAddress
 from events.commit import Head
 from events.entity import EntityParked
@@ -54,7 +54,7 @@ def pack_entity(entity: Entity) -> tuple[Any, ...]:
         entity.head.digest,
         entity.marks,
         list(entity.recent),
-        list(entity.intent_sequences.items()),
+        [(number, astuple(wished)) for number, wished in entity.intents.items()],
         None if parked is None else parked.model_dump(),
     )
 
@@ -68,7 +68,7 @@ def unpack_entity(packed: Sequence[Any]) -> Entity | None:
     entity.head = Head(packed[3], packed[4])
     entity.marks = dict(packed[5])
     entity.recent = dict.fromkeys(packed[6])
-    entity.intent_sequences = dict(packed[7])
+    entity.intents = {number: Wished(*wished) for number, wished in packed[7]}
     entity.parked = None if packed[8] is None else EntityParked.model_validate(packed[8])
     return entity
 

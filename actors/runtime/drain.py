@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from actors.runtime.commands import Answer, Outcome
+from actors.runtime.entity import NOTED, Wished
 from actors.runtime.letters import RELEASE, Draft, Letter, draft_commit
 from events.commit import Author, Commit
 from events.ids import new_id
@@ -107,9 +108,13 @@ class Drainer:
         entity.state = draft.state
         for origin in draft.origins:
             entity.remember(origin)
-        for event in draft.events:
-            entity.note_quarantine(event)
-        entity.note_intents(entity.head.sequence)
+        for index, event in enumerate(draft.events):
+            if type(event) in NOTED:
+                origin = draft.origins[draft.facts[index].origin]
+                place = Wished(
+                    entity.head.sequence, f"{commit.id}.{index}", origin.correlation_id
+                )
+                entity.note(event, place)
         self.committed(entity, draft)
 
     async def _lost_a_race(self, entity: Entity) -> None:

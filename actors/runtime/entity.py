@@ -9,6 +9,13 @@ from typing import TYPE_CHECKING, Any
 from actors.deciders import decider_for
 from events.codec import decode_event
 from events.commit import Head
+from events.effect import (
+    EffectCancelled,
+    EffectFailed,
+    EffectIntended,
+    EffectOutcomeUnknown,
+    EffectSucceeded,
+)
 from events.entity import CommandDeclined, EntityParked, EntityReleased
 
 if TYPE_CHECKING:
@@ -20,6 +27,27 @@ if TYPE_CHECKING:
 
 RECENT_MAX = 64
 ERROR_CHARACTERS_MAX = 500
+NOTED = frozenset(
+    {
+        EntityParked,
+        EntityReleased,
+        EffectIntended,
+        EffectSucceeded,
+        EffectFailed,
+        EffectCancelled,
+        EffectOutcomeUnknown,
+    }
+)
+"""Events that the host itself keeps account of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wished:
+    """Where an intent was wished: the commit's sequence is its key and its fence."""
+
+    sequence: int
+    event_id: str
+    correlation_id: str
 
 
 @dataclass(slots=True)
@@ -27,7 +55,7 @@ class Entity:
     """An entity as its host knows it.
 
     `marks` holds the highest number handled of each policy, `recent` the last command ids of the
-    edge, `intent_sequences` the commit of each open intent. `unreadable` is set where the stored
+    edge, `intents` where each open intent was wished. `unreadable` is set where the stored
     history can't be folded; `parked` where that, or an error in a decision, was committed.
     """
 
@@ -37,7 +65,7 @@ class Entity:
     head: Head = field(default_factory=Head)
     marks: dict[str, int] = field(default_factory=dict)
     recent: dict[str, None] = field(default_factory=dict)
-    intent_sequences: dict[int, int] = field(default_factory=dict)
+    intents: dict[int, Wished] = field(default_factory=dict)
     parked: EntityParked | None = None
     unreadable: EntityParked | None = None
     mailbox: deque[Letter] = field(default_factory=deque)
@@ -67,21 +95,29 @@ class Entity:
             self.remember(origin)
         if self.unreadable is None:
             self._fold_facts(stored)
+        else:
+            self._fold_quarantine(stored)
         self.head = stored.head
 
     def _fold_facts(self, stored: StoredCommit) -> None:
-        where = "decode"
+        where, sequence, commit_id = "decode", stored.position.sequence, stored.commit.id
         try:
-            for fact in stored.commit.facts:
+            for index, fact in enumerate(stored.commit.facts):
                 where = "decode"
                 event = decode_event(fact.type, fact.data)
                 where = "evolve"
                 self.state = self.evolved(self.state, event)
-                self.note_quarantine(event)
+                if type(event) in NOTED:
+                    origin = stored.commit.origins[fact.origin]
+                    self.note(event, Wished(sequence, f"{commit_id}.{index}", origin.correlation_id))
         except Exception as error:  # noqa: BLE001  (any error parks this one entity)
             self._give_up(stored, where, f"{type(error).__name__}: {error}")
-        else:
-            self.note_intents(stored.position.sequence)
+
+    def _fold_quarantine(self, stored: StoredCommit) -> None:
+        """After what can't be read, see at least whether the quarantine was committed."""
+        for fact in stored.commit.facts:
+            if fact.type in (EntityParked.type, EntityReleased.type):
+                self.note(decode_event(fact.type, fact.data), None)
 
     def evolved(self, state: Any, event: Event) -> Any:
         """Give a state after an event; events of any entity leave it as it is."""
@@ -89,12 +125,19 @@ class Entity:
             return state
         return self.decider.evolve(state, event)
 
-    def note_quarantine(self, event: Event) -> None:
-        """Note that an event put the entity into quarantine, or released it."""
-        if isinstance(event, EntityParked):
-            self.parked = event
-        elif isinstance(event, EntityReleased):
-            self.parked = None
+    def note(self, event: Event, wished: Wished | None) -> None:
+        """Note an event that concerns the quarantine or the intents of the entity."""
+        match event:
+            case EntityParked():
+                self.parked = event
+            case EntityReleased():
+                self.parked = None
+            case EffectIntended(intent=intent) if wished is not None:
+                self.intents[intent.number] = wished
+            case EffectSucceeded() | EffectFailed() | EffectCancelled() | EffectOutcomeUnknown():
+                self.intents.pop(event.number, None)
+            case _:
+                pass
 
     def _give_up(self, stored: StoredCommit, where: str, error: str) -> None:
         if self.unreadable is None:
@@ -117,13 +160,3 @@ class Entity:
         if origin.mark is not None:
             return origin.mark.number <= self.marks.get(origin.mark.policy, 0)
         return origin.command_id in self.recent
-
-    def note_intents(self, sequence: int) -> None:
-        """Note in which commit each open intent was wished: its key and its fence."""
-        intents = self.decider.intents(self.state)
-        if intents is None or (not intents.open and not self.intent_sequences):
-            return
-        self.intent_sequences = {
-            intent.number: self.intent_sequences.get(intent.number, sequence)
-            for intent in intents.open
-        }

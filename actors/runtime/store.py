@@ -122,7 +122,7 @@ class Store:
             "head",
             "marks",
             "recent",
-            "intent_sequences",
+            "intents",
             "parked",
             "unreadable",
         ):

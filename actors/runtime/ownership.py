@@ -1,0 +1,78 @@
+"""Ownership: which entities a host may decide for, as the placement says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from events.address import BUCKETS, EntityAddress
+from events.placement import BucketRange
+from events.subjects import command_filter, command_subject
+
+if TYPE_CHECKING:
+    from actors.placement import Placement
+
+
+@dataclass(frozen=True, slots=True)
+class Ownership:
+    """What one host owns in one epoch."""
+
+    epoch: int = 0
+    ranges: tuple[BucketRange, ...] = ()
+    isolated_here: frozenset[EntityAddress] = frozenset()
+    isolated_elsewhere: frozenset[EntityAddress] = frozenset()
+
+    def owns(self, entity: EntityAddress) -> bool:
+        """Say whether the host may decide for an entity."""
+        if entity in self.isolated_here:
+            return True
+        return entity not in self.isolated_elsewhere and self.owns_bucket(
+            entity.kind, entity.bucket
+        )
+
+    def owns_bucket(self, kind: str, bucket: int) -> bool:
+        """Say whether a bucket of a kind is the host's."""
+        return any(
+            part.kind == kind and part.first <= bucket <= part.last for part in self.ranges
+        )
+
+    def without(self, kind: str, bucket: int) -> Ownership:
+        """Give the ownership after a bucket was given up."""
+        ranges: list[BucketRange] = []
+        for part in self.ranges:
+            if part.kind != kind or not part.first <= bucket <= part.last:
+                ranges.append(part)
+                continue
+            if part.first < bucket:
+                ranges.append(BucketRange(kind=kind, first=part.first, last=bucket - 1))
+            if bucket < part.last:
+                ranges.append(BucketRange(kind=kind, first=bucket + 1, last=part.last))
+        return Ownership(
+            self.epoch, tuple(ranges), self.isolated_here, self.isolated_elsewhere
+        )
+
+    def command_filters(self) -> list[str]:
+        """Give the subjects under which commands for the host arrive."""
+        filters = [command_subject(entity) for entity in self.isolated_here]
+        for part in self.ranges:
+            if part.last - part.first + 1 == BUCKETS:
+                filters.append(command_filter(part.kind))
+            else:
+                buckets = range(part.first, part.last + 1)
+                filters.extend(command_filter(part.kind, bucket) for bucket in buckets)
+        return filters
+
+
+def ownership_of(placement: Placement, host: str) -> Ownership:
+    """Give what a host owns by a placement."""
+    owners = {
+        EntityAddress.parse(address): owner for address, owner in placement.isolated.items()
+    }
+    return Ownership(
+        epoch=placement.epoch,
+        ranges=placement.hosts.get(host, ()),
+        isolated_here=frozenset(entity for entity, owner in owners.items() if owner == host),
+        isolated_elsewhere=frozenset(
+            entity for entity, owner in owners.items() if owner != host
+        ),
+    )
