@@ -53,10 +53,10 @@ def recorded_lives(path: str) -> bool:
     try:
         record = json.loads(Path(path).read_bytes())
         fields = stat_fields(record["pid"])
-    except (OSError, ValueError):
+        recorded = (record["start_time_ticks"], record["boot_id"])
+    except (OSError, ValueError, KeyError, TypeError):
         return False
-    is_same = int(fields[START_TIME]) == record["start_time_ticks"]
-    return is_same and record["boot_id"] == boot_id() and fields[0] not in "ZX"
+    return recorded == (int(fields[START_TIME]), boot_id()) and fields[0] not in "ZX"
 
 
 def leave_mark(run: str) -> None:

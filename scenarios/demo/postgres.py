@@ -130,7 +130,7 @@ async def initialise(postgres: Postgres, settings: Settings, children: ChildProc
     """
     _make_place(postgres)
     postgres = postgres.model_copy(update={"programs": _reachable_programs(postgres)})
-    _check_version(postgres)
+    check_version(postgres)
     if not postgres.is_initialised:
         await children.stop(INITDB)
         await _initdb(postgres, settings, children)
@@ -175,7 +175,7 @@ def major_version(postgres: Postgres) -> int:
     return int(match[1])
 
 
-def _check_version(postgres: Postgres) -> None:
+def check_version(postgres: Postgres) -> None:
     """Refuse data of another major version, which these programs can't read."""
     if not postgres.is_initialised:
         return

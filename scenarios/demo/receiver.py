@@ -68,6 +68,10 @@ class Ledger:
             await asyncio.to_thread(self._write, f"{line}\n".encode())
             return self._number
 
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
     def _write(self, line: bytes) -> None:
         self._file.write(line)
         self._file.flush()
