@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from events.base import Event, Origin
 
 RELEASE = "ReleaseEntity"
+PARK = "ParkEntity"
 ERROR_CHARACTERS_MAX = 500
 
 
@@ -27,6 +28,10 @@ class ReleaseEntity(Command):
     """Release an entity from quarantine; its history is read again."""
 
     reason: str
+
+
+class ParkEntity(Command):
+    """Commit that an entity's history can't be read; only the host itself gives this command."""
 
 
 @dataclass(slots=True)
@@ -74,6 +79,8 @@ def _handle(entity: Entity, letter: Letter, draft: Draft, now: datetime) -> Answ
     quarantine = draft.parked or entity.quarantine
     if letter.name == RELEASE:
         return _release(letter, draft, quarantine)
+    if letter.name == PARK and letter.command is not None:
+        return _park_unreadable(entity, letter, draft)
     if quarantine is not None:
         return Answer(Outcome.PARKED, f"parked: {quarantine.error}", quarantine.sequence)
     try:
@@ -122,6 +129,14 @@ def _release(letter: Letter, draft: Draft, quarantine: EntityParked | None) -> A
     reason = str(letter.arguments.get("reason", ""))[:ERROR_CHARACTERS_MAX]
     draft.record(letter.origin, [EntityReleased(reason=reason)])
     draft.parked = None
+    return Answer(Outcome.DONE)
+
+
+def _park_unreadable(entity: Entity, letter: Letter, draft: Draft) -> Answer:
+    """Commit that the history can't be read, unless that is committed already."""
+    if entity.unreadable is None or entity.parked is not None:
+        return Answer(Outcome.UNCHANGED)
+    draft.record(letter.origin, [entity.unreadable])
     return Answer(Outcome.DONE)
 
 

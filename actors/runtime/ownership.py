@@ -76,3 +76,18 @@ def ownership_of(placement: Placement, host: str) -> Ownership:
             entity for entity, owner in owners.items() if owner != host
         ),
     )
+
+
+def gained(before: Ownership, after: Ownership) -> list[BucketRange]:
+    """Give the buckets that are owned after and were not before, as few ranges as there are."""
+    ranges: list[BucketRange] = []
+    for part in after.ranges:
+        first: int | None = None
+        for bucket in range(part.first, part.last + 2):
+            is_new = bucket <= part.last and not before.owns_bucket(part.kind, bucket)
+            if is_new and first is None:
+                first = bucket
+            elif not is_new and first is not None:
+                ranges.append(BucketRange(kind=part.kind, first=first, last=bucket - 1))
+                first = None
+    return ranges

@@ -1,0 +1,43 @@
+"""Background tasks of one process part: any error in one of them ends the whole."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+
+@dataclass(slots=True)
+class Crew:
+    """Tasks that live and fail together."""
+
+    _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
+    _failed: asyncio.Event = field(default_factory=asyncio.Event)
+    _error: BaseException | None = None
+
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Start a task."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None and self._error is None:
+            self._error = task.exception()
+            self._failed.set()
+
+    async def wait(self) -> None:
+        """Wait until a task fails, and raise its error."""
+        await self._failed.wait()
+        assert self._error is not None
+        raise self._error
+
+    async def stop(self) -> None:
+        """End all tasks."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -1,0 +1,288 @@
+"""A host: it reads the buckets it is given, then is the single writer of all entities in them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from nats.errors import Error as NatsError
+
+from actors.deciders import UnknownKindError
+from actors.host import RecordHost
+from actors.placement import PLACEMENT, Placement
+from actors.policies import POLICIES
+from actors.runtime.commands import (
+    Answer,
+    BadRequestError,
+    Outcome,
+    decode_request,
+    encode_answer,
+)
+from actors.runtime.crew import Crew
+from actors.runtime.description import describe_host
+from actors.runtime.drain import Drainer
+from actors.runtime.handing import Handing
+from actors.runtime.letters import Letter
+from actors.runtime.mailroom import Mailroom
+from actors.runtime.ownership import Ownership, gained, ownership_of
+from actors.runtime.policy_runner import PolicyRunner
+from actors.runtime.solo import SoloWriter
+from actors.runtime.store import Store
+from actors.runtime.timers import Timers
+from events.address import EntityAddress
+from events.host import (
+    HostBucketsGivenUp,
+    HostClockStepped,
+    HostEvent,
+    HostReady,
+    HostStarted,
+)
+from events.placement import BucketsPlaced
+from events.reader import Start
+from events.subjects import control_subject, state_subject
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nats.aio.msg import Msg
+    from nats.aio.subscription import Subscription
+
+    from actors.runtime.entity import Entity
+    from events.commit import Author
+    from events.log import Log
+
+CHECKPOINT_COMMITS = 2_000
+PLACEMENT_ADDRESS = EntityAddress("placement", "main")
+
+
+@dataclass(frozen=True, slots=True)
+class HostSettings:
+    """What a host is told when it is made."""
+
+    name: str
+    author: Author
+    node: str = ""
+    checkpoint_commits: int = CHECKPOINT_COMMITS
+
+
+def utc_now() -> datetime:
+    """Give the wall clock's time."""
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class Host:
+    """Hosts the entities that the placement gives it, for as long as `run` runs."""
+
+    log: Log
+    settings: HostSettings
+    clock: Callable[[], datetime] = utc_now
+    ownership: Ownership = field(default_factory=Ownership)
+    is_ready: bool = False
+    crew: Crew = field(default_factory=Crew)
+    store: Store = field(init=False)
+    mailroom: Mailroom = field(init=False)
+    _timers: Timers = field(init=False)
+    _record: SoloWriter | None = None
+    _runners: dict[EntityAddress, PolicyRunner] = field(default_factory=dict)
+    _subscriptions: list[Subscription] = field(default_factory=list)
+    _commits: int = 0
+
+    def __post_init__(self) -> None:
+        """Wire the parts; nothing runs yet."""
+        self.store = Store(self.log)
+        self._timers = Timers(self.clock, time.monotonic, self._due, self._clock_stepped)
+        drainer = Drainer(
+            self.log,
+            self.store,
+            self.settings.author,
+            self.clock,
+            lambda entity, draft: self.mailroom.committed(entity, draft),
+        )
+        self.mailroom = Mailroom(
+            self.settings.name,
+            self.crew,
+            drainer,
+            self._timers,
+            Handing(self.log.client),
+            self.clock,
+            after_commit=self._after_commit,
+            lost=self._give_up_bucket,
+        )
+
+    async def run(self) -> None:
+        """Serve until cancelled. Any error in the host itself ends it; a new one recovers."""
+        name, author = self.settings.name, self.settings.author
+        self._record = await SoloWriter.open(
+            self.log, author, f"host:{name}", EntityAddress("host", name)
+        )
+        started = HostStarted(pid=os.getpid(), node=self.settings.node, build=author.build)
+        await self._write_down(started)
+        describe = control_subject(name, "describe")
+        await self.log.client.subscribe(describe, cb=self._describe)
+        self.crew.spawn(self._timers.run())
+        self.crew.spawn(self._follow_placement())
+        try:
+            await self.crew.wait()
+        finally:
+            await self.stop()
+
+    async def stop(self) -> None:
+        """Stop serving; what is in mailboxes is answered by the next host."""
+        self.is_ready = False
+        for runner in self._runners.values():
+            runner.stop()
+        await self.crew.stop()
+        await self._unsubscribe()
+
+    async def _write_down(self, fact: HostEvent) -> None:
+        assert self._record is not None, "the host runs"
+        await self._record.give(RecordHost(fact=fact))
+
+    def _clock_stepped(self, offset_seconds: float) -> None:
+        self.crew.spawn(self._write_down(HostClockStepped(offset_seconds=offset_seconds)))
+
+    async def _describe(self, message: Msg) -> None:
+        await message.respond(describe_host(self, message.data))
+
+    async def _follow_placement(self) -> None:
+        placement = Placement()
+        stream = self.log.follow([state_subject(PLACEMENT_ADDRESS)], Start())
+        async with contextlib.aclosing(stream):
+            async for batch in stream:
+                for message in batch:
+                    for envelope in self.log.stored(message).envelopes():
+                        if isinstance(envelope.event, BucketsPlaced):
+                            placement = PLACEMENT.evolve(placement, envelope.event)
+                if batch[-1].pending == 0:
+                    await self.own(ownership_of(placement, self.settings.name))
+
+    async def own(self, ownership: Ownership) -> None:
+        """Take what is given, leave what is given to others, and serve when all is read."""
+        if ownership == self.ownership:
+            return
+        began, before = time.monotonic(), self.ownership
+        self.is_ready, self.ownership = False, ownership
+        await self._unsubscribe()
+        self._leave_what_is_not_owned()
+        await self._load(before)
+        await self._subscribe()
+        self._wake_all()
+        self.is_ready = True
+        await self._write_down(
+            HostReady(
+                epoch=ownership.epoch,
+                entities=len(self.mailroom.entities),
+                took_seconds=time.monotonic() - began,
+            )
+        )
+
+    async def _load(self, before: Ownership) -> None:
+        entities = self.mailroom.entities
+        loaded = await self.store.load(gained(before, self.ownership))
+        for address, entity in loaded.items():
+            if self.ownership.owns(address):
+                entities.setdefault(address, entity)
+        for address in self.ownership.isolated_here:
+            if address not in entities:
+                entities[address] = await self.store.load_entity(address)
+
+    def _leave_what_is_not_owned(self) -> None:
+        for address in [one for one in self.mailroom.entities if not self.ownership.owns(one)]:
+            self.mailroom.forget(address)
+            runner = self._runners.pop(address, None)
+            if runner is not None:
+                runner.stop()
+
+    def _wake_all(self) -> None:
+        """After recovery: arm every timer, hand over every open intent, start the policies."""
+        for entity in list(self.mailroom.entities.values()):
+            self.mailroom.react(entity)
+        for policy in POLICIES:
+            address = EntityAddress("policy", policy.id)
+            if self.ownership.owns(address) and address not in self._runners:
+                entity = self.mailroom.entity(address)
+                runner = PolicyRunner(policy, entity, self.log, self.mailroom.submit)
+                self._runners[address] = runner
+                self.crew.spawn(runner.run())
+
+    def _give_up_bucket(self, entity: Entity) -> None:
+        kind, bucket = entity.address.kind, entity.address.bucket
+        self.ownership = self.ownership.without(kind, bucket)
+        self._leave_what_is_not_owned()
+        self.crew.spawn(self._write_down(HostBucketsGivenUp(kind=kind, bucket=bucket)))
+
+    async def _subscribe(self) -> None:
+        for subject in self.ownership.command_filters():
+            subscription = await self.log.client.subscribe(subject, cb=self._receive)
+            self._subscriptions.append(subscription)
+        await self.log.client.flush()
+
+    async def _unsubscribe(self) -> None:
+        for subscription in self._subscriptions:
+            with contextlib.suppress(NatsError, OSError):
+                await subscription.unsubscribe()
+        self._subscriptions.clear()
+
+    async def _receive(self, message: Msg) -> None:
+        """Take a command; what is not owned is left to its owner to answer."""
+        try:
+            request = decode_request(message.data)
+            if not self.ownership.owns(request.entity):
+                return
+            entity = self.mailroom.entity(request.entity)
+        except (BadRequestError, UnknownKindError) as error:
+            await message.respond(encode_answer(Answer(Outcome.INVALID, str(error))))
+            return
+
+        def answer(given: Answer) -> None:
+            self.crew.spawn(_respond(message, given))
+
+        letter = Letter(request.command, request.arguments, request.origin, answer)
+        self.mailroom.submit(entity, letter)
+
+    def _due(self, address: EntityAddress) -> None:
+        runner = self._runners.get(address)
+        if runner is not None:
+            runner.consider()
+        else:
+            self.mailroom.tick(address)
+
+    def _after_commit(self, entity: Entity) -> None:
+        runner = self._runners.get(entity.address)
+        if runner is not None:
+            runner.dispatch()
+        self._commits += 1
+        if self._commits >= self.settings.checkpoint_commits:
+            self._commits = 0
+            self.crew.spawn(self.write_checkpoints())
+
+    async def write_checkpoints(self) -> None:
+        """Write a checkpoint of every bucket; a failure costs only time at the next recovery."""
+        with contextlib.suppress(NatsError, TimeoutError, OSError):
+            sequence = await self.log.head_sequence()
+            for (kind, bucket), entities in self._by_bucket().items():
+                readable = [one for one in entities if one.unreadable is None]
+                if len(readable) == len(entities) and not any(one.stale for one in entities):
+                    await self.store.checkpoints.write(kind, bucket, sequence, entities)
+
+    def _by_bucket(self) -> dict[tuple[str, int], list[Entity]]:
+        buckets: dict[tuple[str, int], list[Entity]] = {
+            (part.kind, bucket): []
+            for part in self.ownership.ranges
+            for bucket in range(part.first, part.last + 1)
+        }
+        for address, entity in self.mailroom.entities.items():
+            if address not in self.ownership.isolated_here:
+                buckets[address.kind, address.bucket].append(entity)
+        return buckets
+
+
+async def _respond(message: Msg, answer: Answer) -> None:
+    """Answer if the asker can still be reached; it asks again with the same id if not."""
+    with contextlib.suppress(NatsError, OSError):
+        await message.respond(encode_answer(answer))

@@ -1,0 +1,133 @@
+"""The mailroom of a host: letters in, one drain for each entity, and what follows from commits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from actors.base import Tick
+from actors.runtime.commands import Answer, Outcome
+from actors.runtime.drain import BucketLostError, Drainer
+from actors.runtime.entity import Entity
+from actors.runtime.letters import PARK, Letter, ParkEntity
+from events.base import Origin
+from events.ids import new_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from actors.runtime.crew import Crew
+    from actors.runtime.handing import Handing
+    from actors.runtime.letters import Draft
+    from actors.runtime.store import Entities
+    from actors.runtime.timers import Timers
+    from events.address import EntityAddress
+
+MAILBOX_MAX = 1_000
+TICK_AGAIN = timedelta(seconds=1)
+
+
+@dataclass(slots=True)
+class Mailroom:
+    """Gives each entity its letters one commit at a time.
+
+    `after_commit(entity)` and `lost(entity)` tell the host of commits and of lost buckets.
+    """
+
+    name: str
+    crew: Crew
+    drainer: Drainer
+    timers: Timers
+    handing: Handing
+    clock: Callable[[], datetime]
+    after_commit: Callable[[Entity], None]
+    lost: Callable[[Entity], None]
+    entities: Entities = field(default_factory=dict)
+
+    def entity(self, address: EntityAddress) -> Entity:
+        """Give an entity, new where nothing happened to it yet. Raises `UnknownKindError`."""
+        entity = self.entities.get(address)
+        if entity is None:
+            entity = self.entities[address] = Entity.new(address)
+        return entity
+
+    def submit(self, entity: Entity, letter: Letter) -> None:
+        """Put a letter into an entity's mailbox; one drain at a time empties it."""
+        if len(entity.mailbox) >= MAILBOX_MAX:
+            letter.answer(Answer(Outcome.BUSY, f"{MAILBOX_MAX} commands wait already"))
+            return
+        entity.mailbox.append(letter)
+        if not entity.draining:
+            entity.draining = True
+            self.crew.spawn(self._drain(entity))
+
+    async def _drain(self, entity: Entity) -> None:
+        try:
+            await self.drainer.drain(entity)
+        except BucketLostError:
+            self.lost(entity)
+        finally:
+            entity.draining = False
+            if not entity.head.sequence and not entity.mailbox:
+                self.entities.pop(entity.address, None)  # nothing ever happened to it
+
+    def committed(self, entity: Entity, draft: Draft) -> None:
+        """Do what follows from a commit."""
+        del draft
+        self.react(entity)
+        self.after_commit(entity)
+
+    def react(self, entity: Entity) -> None:
+        """Arm the entity's timer and hand over its intents; what is parked does neither."""
+        if entity.quarantine is not None:
+            self.timers.forget(entity.address)
+            self.handing.forget(entity.address)
+            self._commit_quarantine(entity)
+            return
+        self.timers.arm(entity.address, entity.decider.due(entity.state))
+        self.handing.offer(entity)
+
+    def _commit_quarantine(self, entity: Entity) -> None:
+        """What could not be read is parked for all to see, once."""
+        if entity.unreadable is not None and entity.parked is None:
+            self.submit(entity, _park_letter(self._origin()))
+
+    def tick(self, address: EntityAddress) -> None:
+        """Tell an entity that something of its own is due."""
+        entity = self.entities.get(address)
+        if entity is None:
+            return
+
+        def answer(given: Answer) -> None:
+            if given.outcome is not Outcome.DONE:
+                self._tick_again(entity)
+
+        self.submit(entity, Letter("Tick", {}, self._origin(), answer, Tick()))
+
+    def _tick_again(self, entity: Entity) -> None:
+        """A tick that could not be stored, or changed nothing, is due again."""
+        due = entity.decider.due(entity.state)
+        if due is not None and entity.quarantine is None:
+            self.timers.arm(entity.address, max(due, self.clock() + TICK_AGAIN))
+
+    def forget(self, address: EntityAddress) -> None:
+        """Drop an entity that is hosted elsewhere now."""
+        self.timers.forget(address)
+        self.handing.forget(address)
+        self.entities.pop(address, None)
+
+    def _origin(self) -> Origin:
+        command_id = new_id()
+        return Origin(
+            command_id=command_id,
+            principal=f"host:{self.name}",
+            source=f"/standfast/host/{self.name}",
+            time=self.clock(),
+            correlation_id=command_id,
+        )
+
+
+def _park_letter(origin: Origin) -> Letter:
+    return Letter(PARK, {}, origin, lambda _answer: None, ParkEntity())
