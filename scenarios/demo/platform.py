@@ -132,7 +132,8 @@ class DemoPlatform:
         deadline = time.monotonic() + timeout_seconds
         while (trouble := await self._trouble()) is not None:
             if time.monotonic() > deadline:
-                raise DemoUnavailableError(f"the demo is not healthy in time: {trouble}")
+                log = self.children.log_path(self.specs()[APP])
+                raise DemoUnavailableError(f"the demo is not healthy: {trouble} (see {log})")
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _trouble(self) -> str | None:
