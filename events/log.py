@@ -26,7 +26,7 @@ from events.streams import LogIdentity, identity_of
 from events.subjects import STATE_STREAM, entity_of, state_subject
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, Sequence
 
     from nats.aio.client import Client
     from nats.js.api import RawStreamMsg
@@ -136,7 +136,7 @@ class Log:
 
     async def read(
         self, filters: Sequence[str], start: Start | None = None, until: int | None = None
-    ) -> AsyncIterator[list[Message]]:
+    ) -> AsyncGenerator[list[Message], None]:
         """Give the messages that match, from a start up to a sequence or up to the log's end now.
 
         The end is the leader's, not a replica's.
@@ -162,7 +162,7 @@ class Log:
 
     async def follow(
         self, filters: Sequence[str], start: Start
-    ) -> AsyncIterator[list[Message]]:
+    ) -> AsyncGenerator[list[Message], None]:
         """Give the messages that match, from a start and then live, until closed."""
         reader = OrderedReader(self._client, STATE_STREAM, filters, start)
         try:
@@ -174,7 +174,7 @@ class Log:
 
     async def read_entity(
         self, entity: EntityAddress, after: int = 0
-    ) -> AsyncIterator[StoredCommit]:
+    ) -> AsyncGenerator[StoredCommit, None]:
         """Give an entity's commits after a sequence, oldest first."""
         async for batch in self.read([state_subject(entity)], Start(after + 1)):
             for message in batch:

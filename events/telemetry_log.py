@@ -24,7 +24,7 @@ from events.telemetry import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, Sequence
     from datetime import datetime
 
     from nats.aio.client import Client
@@ -239,7 +239,7 @@ class TelemetryReader:
         self._reader: OrderedReader | None = None
         self.unreadable_messages = 0
 
-    async def batches(self) -> AsyncIterator[list[StoredBatch]]:
+    async def batches(self) -> AsyncGenerator[list[StoredBatch], None]:
         """Give what has arrived, never ending; an outage of the log is waited out.
 
         The first list is given as soon as the reader stands, and may be empty.

@@ -1,0 +1,139 @@
+"""The evaluator reads the telemetry and reports a service when its conclusion about it changed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from actors.service import Down, NoData, Watched
+from effects.lag import LAG_SECONDS_MAX, LoopLag
+from evaluation.watching import Watching
+from events.reader import Start
+from events.service import ServiceConfigured, ServiceRetired
+from events.telemetry_log import PROBE, TelemetryReader
+from standfast.heartbeat import Heartbeat
+from standfast.reporter import Reporter
+from standfast.service_book import ServiceBook
+
+if TYPE_CHECKING:
+    from actors.runtime.commands import CommandClient
+    from events.log import Log
+    from events.telemetry import Vantage
+    from events.telemetry_log import StoredBatch
+    from standfast.service_book import Change, Page
+
+SWEEP_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluatorSettings:
+    """How an evaluator works."""
+
+    sweep_seconds: float = SWEEP_SECONDS
+    lag_seconds_max: float = LAG_SECONDS_MAX
+
+
+class Evaluator:
+    """Concludes for every watched service until cancelled.
+
+    All it knows is rebuilt from the log at each start. It concludes as of the moment up to which
+    it has read (see `Watching`), so that its own lag or an outage of the log concludes nothing.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        commands: CommandClient,
+        vantage: Vantage,
+        settings: EvaluatorSettings | None = None,
+    ) -> None:
+        """Prepare within a running event loop; nothing is touched before `run`."""
+        self._log = log
+        self._settings = settings or EvaluatorSettings()
+        self._lag = LoopLag(lag_seconds_max=self._settings.lag_seconds_max)
+        self._heartbeat = Heartbeat(log.client, vantage, self._lag)
+        self._book = ServiceBook(log)
+        self._reader: TelemetryReader | None = None
+        self.watching = Watching()
+        self.reporter = Reporter(commands, log.identity, self._book, self.watching)
+
+    async def run(self) -> None:
+        """Evaluate until cancelled; outages of the log are waited out."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._lag.run())
+                group.create_task(self._follow_services(group))
+        finally:
+            await self.reporter.close()
+
+    async def _follow_services(self, group: asyncio.TaskGroup) -> None:
+        """Learn the services from the log; when all are known, the telemetry follows."""
+        stream = self._book.changes()
+        is_first = True
+        async with contextlib.aclosing(stream):
+            async for changes in stream:
+                if is_first:
+                    self._take_all()
+                    group.create_task(self._follow_telemetry())
+                    group.create_task(self._sweep())
+                    is_first = False
+                for change in changes:
+                    self._take(change)
+
+    def _take_all(self) -> None:
+        for service in self._book.watched():
+            self._configure(service, self._book.pages[service])
+
+    def _take(self, change: Change) -> None:
+        match change.event:
+            case ServiceConfigured():
+                self._configure(change.service, change.page)
+            case ServiceRetired():
+                self.watching.retire(change.service)
+                self.reporter.forget(change.service)
+            case _:
+                self.reporter.consider(change.service)
+
+    def _configure(self, service: str, page: Page) -> None:
+        assert isinstance(page.state, Watched), "it was configured"
+        assert page.configured is not None, "it was configured"
+        self.watching.configure(
+            service,
+            page.state.settings.checks,
+            page.configured,
+            was_down=_was_down(page.state),
+        )
+
+    async def _follow_telemetry(self) -> None:
+        """Refill what may still count, then live; our own heartbeats say how far we have read."""
+        since = datetime.now(UTC) - self.watching.refill_window()
+        filters = [f"sft.{PROBE}.>", self._heartbeat.subject]
+        reader = self._reader = TelemetryReader(self._log.client, filters, Start(time=since))
+        stream = reader.batches()
+        async with contextlib.aclosing(stream), asyncio.TaskGroup() as group:
+            beating = group.create_task(self._heartbeat.run())
+            async for stored in stream:
+                self._take_telemetry(stored)
+            beating.cancel()
+
+    def _take_telemetry(self, stored: list[StoredBatch]) -> None:
+        touched: set[str] = set()
+        for one in stored:
+            touched |= self.watching.take(one.batch, one.sequence, one.stored, one.pending)
+        for service in touched:
+            self.reporter.consider(service)
+
+    async def _sweep(self) -> None:
+        """Find what has fallen silent, and report again what could not be reported."""
+        while True:
+            await asyncio.sleep(self._settings.sweep_seconds)
+            for service in self.watching.services:
+                self.reporter.consider(service)
+
+
+def _was_down(state: Watched) -> bool:
+    health = state.health
+    return isinstance(health, Down) or (isinstance(health, NoData) and health.was_down)
