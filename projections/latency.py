@@ -86,7 +86,7 @@ class LatencyWindow:
         with self._lock:
             return list(self._checks.get(service, ()))
 
-    def keys(self) -> list[Key]:
+    def held(self) -> list[Key]:
         """Give all checks that are held."""
         with self._lock:
             return list(self._places)

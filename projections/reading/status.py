@@ -38,7 +38,7 @@ class ProjectionState:
 def projection_states(connection: Connection) -> list[ProjectionState]:
     """Give the state of every projection, by name."""
     statement = select(ERRORS.c.projection, func.count()).group_by(ERRORS.c.projection)
-    errors: dict[str, int] = dict(connection.execute(statement).tuples().all())
+    errors: dict[str, int] = dict(connection.execute(statement).all())
     return [
         ProjectionState(
             name=name,
@@ -84,5 +84,5 @@ def counts(connection: Connection) -> dict[str, dict[str, int]]:
     found: dict[str, dict[str, int]] = {}
     for name, table in tables.items():
         statement = select(table.c.state, func.count()).group_by(table.c.state)
-        found[name] = dict(connection.execute(statement).tuples().all())
+        found[name] = dict(connection.execute(statement).all())
     return found

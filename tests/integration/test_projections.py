@@ -29,9 +29,10 @@ async def recorder(log: Log) -> Recorder:
     return recorder
 
 
-async def test_rows_say_what_the_log_says(recorder: Recorder, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("recorder")
+async def test_rows_say_what_the_log_says(log: Log, tmp_path: Path) -> None:
     url = sqlite_url(tmp_path / "projections.db")
-    runner = Runner(recorder.log, url)
+    runner = Runner(log, url)
     await runner.open()
     await runner.catch_up()
     with open_reader(url).connect() as connection:
@@ -50,9 +51,9 @@ async def test_rows_say_what_the_log_says(recorder: Recorder, tmp_path: Path) ->
         assert lines[-2:] == ["on-call is to be told: resolved", "Notice delivered: 200 OK"]
         errors = connection.execute(text("select * from projection_errors")).all()
         assert errors == []
-    assert await compare(recorder.log, runner.store.engine) == []
+    assert await compare(log, runner.store.engine) == []
     await runner.rebuild([p.name for p in runner.store.projections])
-    assert await compare(recorder.log, runner.store.engine) == []
+    assert await compare(log, runner.store.engine) == []
     with pytest.raises(AlreadyWrittenError):
-        await Runner(recorder.log, url).open()
+        await Runner(log, url).open()
     await runner.close()

@@ -1,0 +1,1 @@
+"""The JSON API, the metrics and the page: all of it reads projections."""
