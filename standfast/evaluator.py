@@ -14,7 +14,7 @@ from evaluation.watching import Watching
 from events.reader import Start
 from events.service import ServiceConfigured, ServiceRetired
 from events.telemetry_log import PROBE, TelemetryReader
-from standfast.heartbeat import Heartbeat
+from effects.heartbeat import Heartbeat
 from standfast.reporter import Reporter
 from standfast.service_book import ServiceBook
 

@@ -15,7 +15,7 @@ from effects.probes.scheduler import CONCURRENCY_MAX, Scheduler
 from evaluation.series import probe_rows
 from events.service import ServiceConfigured, ServiceProbeRequested, ServiceRetired, TcpCheck
 from events.telemetry_log import TelemetryWriter
-from standfast.heartbeat import HEARTBEAT_SECONDS, Heartbeat
+from effects.heartbeat import HEARTBEAT_SECONDS, Heartbeat
 from standfast.service_book import ServiceBook
 
 if TYPE_CHECKING:

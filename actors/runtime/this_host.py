@@ -15,6 +15,7 @@ from ray.autoscaler._private.command_runner import _with_environment_variables
 from ray.autoscaler._private.local.node_provider import ClusterState, LocalNodeProvider
 from ray.autoscaler.command_runner import CommandRunnerInterface
 from ray.autoscaler.node_provider import NodeProvider
+from typing_extensions import override
 
 from effects.recovery.child import ChildSpec, Refused, Running
 from effects.recovery.process import ChildProcesses
@@ -22,7 +23,7 @@ from effects.recovery.process import ChildProcesses
 STARTED = b"Ray runtime started"
 START_TIMEOUT_SECONDS = 90.0
 START_POLL_SECONDS = 0.1
-STOP_TIMEOUT_SECONDS = 15.0
+STOP_TIMEOUT_SECONDS = 5.0
 COMMAND_TIMEOUT_SECONDS = 120
 LOG_TAIL_BYTES = 2000
 
@@ -43,19 +44,21 @@ class ThisHostProvider(LocalNodeProvider):
         self.state = ClusterState(str(lock), str(nodes), provider_config)
         self.use_coordinator = False
 
-    def get_command_runner(  # noqa: PLR0913 - the signature is Ray's
+    @override
+    def get_command_runner(
         self,
-        log_prefix: str,  # noqa: ARG002 - as above
+        log_prefix: str,
         node_id: str,
-        auth_config: dict[str, Any],  # noqa: ARG002
-        cluster_name: str,  # noqa: ARG002
-        process_runner: ModuleType,  # noqa: ARG002
-        use_internal_ip: bool,  # noqa: ARG002, FBT001
-        docker_config: dict[str, Any] | None = None,  # noqa: ARG002
+        auth_config: dict[str, Any],
+        cluster_name: str,
+        process_runner: ModuleType,
+        use_internal_ip: bool,
+        docker_config: dict[str, Any] | None = None,
     ) -> CommandRunnerInterface:
         """Return who runs the commands of one node."""
         return ThisHostRunner(self.folder / node_id)
 
+    @override
     def terminate_node(self, node_id: str) -> None:
         """End what was started for a node."""
         ThisHostRunner(self.folder / node_id).stop_ray()
@@ -72,18 +75,19 @@ class ThisHostRunner(CommandRunnerInterface):
         self.folder = folder
         self.children = ChildProcesses(folder)
 
-    def run(  # type: ignore[override]  # noqa: PLR0913 - the signature is Ray's, `silent` too
+    @override
+    def run(
         self,
         cmd: str | None = None,
         timeout: int = COMMAND_TIMEOUT_SECONDS,
-        exit_on_fail: bool = False,  # noqa: FBT001, FBT002, ARG002
-        port_forward: list[tuple[int, int]] | None = None,  # noqa: ARG002
-        with_output: bool = False,  # noqa: FBT001, FBT002
+        exit_on_fail: bool = False,
+        port_forward: list[tuple[int, int]] | None = None,
+        with_output: bool = False,
         environment_variables: Mapping[str, object] | None = None,
-        run_env: str = "auto",  # noqa: ARG002
-        ssh_options_override_ssh_key: str = "",  # noqa: ARG002
-        shutdown_after_run: bool = False,  # noqa: FBT001, FBT002, ARG002
-        silent: bool = False,  # noqa: FBT001, FBT002, ARG002
+        run_env: str = "auto",
+        ssh_options_override_ssh_key: str = "",
+        shutdown_after_run: bool = False,
+        silent: bool = False,
     ) -> str:
         """Run a command; a failure is a ClickException, which `ray` prints."""
         command = cmd or "true"
@@ -147,12 +151,12 @@ class ThisHostRunner(CommandRunnerInterface):
             "STANDFAST_NODE_FOLDER": str(self.folder),
         }
 
-    def run_rsync_up(
-        self, source: str, target: str, options: dict[str, Any] | None = None
-    ) -> None:
+    @override
+    def run_rsync_up(self, source: str, target: str, options: dict[str, Any] | None = None) -> None:
         """Copy a file or a folder to the node."""
         self.copy(Path(source).expanduser(), self.place(target), options)
 
+    @override
     def run_rsync_down(
         self, source: str, target: str, options: dict[str, Any] | None = None
     ) -> None:
@@ -173,6 +177,7 @@ class ThisHostRunner(CommandRunnerInterface):
         """Return where a path of the node lies on this host."""
         return self.folder / path.removeprefix("~/")
 
+    @override
     def remote_shell_command_str(self) -> str:
         """Return how a person gets a shell on the node: it is this host."""
         return f"cd {self.folder}"
