@@ -1,1 +1,1 @@
-"""The shell: the only code that knows every layer."""
+"""The shell of Standfast: command line, configuration, supervision and web."""

@@ -1,0 +1,69 @@
+"""The placer: a short-lived Ray driver that makes the hosts that are missing, then leaves."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+import ray
+from ray.exceptions import GetTimeoutError, RayActorError, RayError
+
+from actors.runtime.ray_host import NAMESPACE, HostActor, Join
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ANSWER_SECONDS = 30.0
+
+
+def place(address: str, runtime_path: str, names: Sequence[str]) -> dict[str, int]:
+    """Make each named host that does not live, and give the hosts' pids."""
+    ray.init(
+        address=address, namespace=NAMESPACE, log_to_driver=False, configure_logging=False
+    )
+    actors = {name: _get_or_make(name, runtime_path) for name in names}
+    return {name: _pid(name, actor, runtime_path) for name, actor in actors.items()}
+
+
+def _get_or_make(name: str, runtime_path: str) -> Any:
+    actor = ray.remote(HostActor).options(
+        name=name,
+        namespace=NAMESPACE,
+        lifetime="detached",
+        get_if_exists=True,
+        num_cpus=0,
+        max_restarts=-1,
+        max_task_retries=0,
+    )
+    return actor.remote(Join(name, runtime_path))
+
+
+def _pid(name: str, actor: Any, runtime_path: str) -> int:
+    """Ask a host for its pid; one that does not answer is made anew, once."""
+    try:
+        return int(ray.get(actor.pid.remote(), timeout=ANSWER_SECONDS))
+    except RayActorError:
+        again = _get_or_make(name, runtime_path)
+        return int(ray.get(again.pid.remote(), timeout=ANSWER_SECONDS))
+
+
+def main() -> int:
+    """Place the hosts named on the command line; prints their pids as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--address", required=True)
+    parser.add_argument("--runtime", required=True)
+    parser.add_argument("names", nargs="+")
+    arguments = parser.parse_args()
+    try:
+        pids = place(arguments.address, arguments.runtime, arguments.names)
+    except (RayError, GetTimeoutError, ConnectionError, ValueError, RuntimeError) as error:
+        sys.stderr.write(f"hosts could not be placed: {type(error).__name__}: {error}\n")
+        return 1
+    sys.stdout.write(json.dumps(pids) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

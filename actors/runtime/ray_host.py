@@ -1,0 +1,77 @@
+"""A host as a Ray actor: Ray places it and starts it anew; the log gives it back its entities."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import ray
+
+from actors.runtime.host import Host, HostSettings
+from effects.heartbeat import Heartbeat
+from effects.lag import LoopLag
+from events.commit import Author
+from events.log import Log
+from events.server import ServerAddress, connect
+from events.telemetry import Vantage
+
+NAMESPACE = "standfast"
+RESTART_SECONDS = 0.5
+_LOGGER = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """How a host joins: its name, and the file that says where the log is."""
+
+    name: str
+    runtime_path: str
+
+    def read(self) -> tuple[ServerAddress, Author]:
+        """Read where the log is, and by what and where commits are made."""
+        content = json.loads(Path(self.runtime_path).read_bytes())
+        author = Author(content["platform"], content["cell"], content["build"])
+        return ServerAddress(content["log_url"], content["log_token"]), author
+
+
+def _ray_node() -> str:
+    return str(ray.get_runtime_context().get_node_id())[:12]
+
+
+async def serve(join: Join, node: str) -> None:
+    """Host what the placement gives to this name, until something fails."""
+    address, author = join.read()
+    client = await connect(address, join.name)
+    host = Host(await Log.open(client), HostSettings(join.name, author, node))
+    lag = LoopLag()
+    vantage = Vantage(author.platform, author.cell, join.name, author.build)
+    await asyncio.gather(host.run(), lag.run(), Heartbeat(client, vantage, lag).run())
+
+
+class HostActor:
+    """One Ray actor. Its host runs in a thread of its own; when that fails, the process ends."""
+
+    def __init__(self, join: Join) -> None:
+        """Start to serve at once: Ray runs only this again after a restart."""
+        self._node = _ray_node()
+        self._join = join
+        threading.Thread(target=self._serve, name="host", daemon=True).start()
+
+    def _serve(self) -> None:
+        try:
+            asyncio.run(serve(self._join, self._node))
+        except BaseException:  # noqa: BLE001  (whatever it was, a fresh process recovers)
+            _LOGGER.exception("the host %s ends", self._join.name)
+        finally:
+            time.sleep(RESTART_SECONDS)
+            os._exit(1)
+
+    def pid(self) -> int:
+        """Say that it lives, and as which process."""
+        return os.getpid()

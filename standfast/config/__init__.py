@@ -1,0 +1,1 @@
+"""Configuration: one YAML file, every field overridable from the environment, no unknown keys."""

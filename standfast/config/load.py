@@ -1,0 +1,187 @@
+"""Reading the file: every mistake is named with its line, and the nearest key that is valid."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from difflib import get_close_matches
+from hashlib import sha256
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from standfast.config.environment import overrides
+from standfast.config.model import Configuration
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+BYTES_MAX = 8 * 1024 * 1024
+DEPTH_MAX = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """What is wrong in a configuration, and where: a line of the file, or 0 for none."""
+
+    line: int
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        place = f"line {self.line}: " if self.line else ""
+        return f"{place}{self.path + ': ' if self.path else ''}{self.message}"
+
+
+class InvalidConfigurationError(Exception):
+    """The configuration can't be used; `mistakes` says why, all of them at once."""
+
+    def __init__(self, source: str, mistakes: list[Mistake]) -> None:
+        """Keep the mistakes, in the order of the file."""
+        self.source = source
+        self.mistakes = sorted(mistakes, key=lambda one: (one.line, one.path))
+        super().__init__("\n".join(f"{source}: {mistake}" for mistake in self.mistakes))
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A configuration, and the digest of the text it came from."""
+
+    configuration: Configuration
+    digest: str
+    source: str
+
+
+def load_file(path: Path, environment: Mapping[str, str] = os.environ) -> Loaded:
+    """Read a configuration file. Raises `InvalidConfigurationError`."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        reason = f"it can't be read: {error.strerror}"
+        raise InvalidConfigurationError(str(path), [Mistake(0, "", reason)]) from error
+    return load_text(content, str(path), environment)
+
+
+def load_text(content: bytes, source: str, environment: Mapping[str, str] = os.environ) -> Loaded:
+    """Read a configuration from bytes of YAML. Raises `InvalidConfigurationError`."""
+    tree = _parse(content, source)
+    return load_tree(tree, source, environment, sha256(content).hexdigest())
+
+
+def load_tree(
+    tree: Any, source: str, environment: Mapping[str, str] = os.environ, digest: str = ""
+) -> Loaded:
+    """Check a configuration that is parsed already. Raises `InvalidConfigurationError`."""
+    values, mistakes = overrides(Configuration, environment)
+    found = [Mistake(0, name, message) for name, message in mistakes]
+    if found:
+        raise InvalidConfigurationError("environment", found)
+    try:
+        configuration = Configuration.model_validate(_merge(_plain(tree, source), values))
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_input=False)
+        mistakes_found = [_mistake(dict(detail), tree) for detail in details]
+        raise InvalidConfigurationError(source, mistakes_found) from error
+    return Loaded(configuration, digest or _digest(configuration), source)
+
+
+def _digest(configuration: Configuration) -> str:
+    return sha256(configuration.model_dump_json().encode()).hexdigest()
+
+
+def _parse(content: bytes, source: str) -> Any:
+    if len(content) > BYTES_MAX:
+        reason = f"it has {len(content)} bytes; {BYTES_MAX} are allowed"
+        raise InvalidConfigurationError(source, [Mistake(0, "", reason)])
+    try:
+        return YAML(typ="rt", pure=True).load(StringIO(content.decode("utf-8")))
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise InvalidConfigurationError(source, [Mistake(line, "", "it is not UTF-8")]) from error
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = 0 if mark is None else mark.line + 1
+        reason = f"it is not YAML: {error.problem or error.context}"
+        raise InvalidConfigurationError(source, [Mistake(line, "", reason)]) from error
+    except (YAMLError, ValueError, RecursionError, AttributeError, TypeError) as error:
+        reason = f"it is not YAML: {str(error).splitlines()[0] if str(error) else error!r}"
+        raise InvalidConfigurationError(source, [Mistake(0, "", reason)]) from error
+
+
+def _plain(tree: Any, source: str, depth: int = 0) -> Any:
+    """Turn the parser's own types into plain ones."""
+    if depth > DEPTH_MAX:
+        reason = f"it is nested deeper than {DEPTH_MAX}"
+        raise InvalidConfigurationError(source, [Mistake(0, "", reason)])
+    if tree is None and depth == 0:
+        return {}
+    if isinstance(tree, dict):
+        return {str(key): _plain(value, source, depth + 1) for key, value in tree.items()}
+    if isinstance(tree, list):
+        return [_plain(value, source, depth + 1) for value in tree]
+    return tree
+
+
+def _merge(tree: Any, values: dict[str, Any]) -> Any:
+    if not isinstance(tree, dict):
+        return tree
+    merged = dict(tree)
+    for key, value in values.items():
+        if isinstance(value, dict) and isinstance(merged.get(key), dict):
+            merged[key] = _merge(merged[key], value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _mistake(detail: dict[str, Any], tree: Any) -> Mistake:
+    path = [part for part in detail["loc"]]
+    line, known = _locate(tree, path)
+    message = str(detail["msg"]).removeprefix("Value error, ")
+    if detail["type"] == "extra_forbidden":
+        message = f"there is no such key{_nearest(path)}"
+    return Mistake(line, ".".join(str(part) for part in known or path), message)
+
+
+def _locate(tree: Any, path: list[Any]) -> tuple[int, list[Any]]:
+    """Give the line of the deepest part of a path that is in the file, and the path to it."""
+    line, known, node = 0, [], tree
+    for part in path:
+        places = getattr(getattr(node, "lc", None), "data", None) or {}
+        if (isinstance(node, dict) and part in node) or _is_index(node, part):
+            line = places[part][0] + 1 if part in places else line
+            node = node[part]
+            known.append(part)
+        elif not _is_tag(node, part):
+            known.append(part)
+            break
+    return line, known
+
+
+def _is_index(node: Any, part: Any) -> bool:
+    return isinstance(node, list) and isinstance(part, int) and part < len(node)
+
+
+def _is_tag(node: Any, part: Any) -> bool:
+    """Pydantic names the member of a union in the path; the file does not."""
+    return isinstance(node, dict) and part in (node.get("kind"), node.get("type"))
+
+
+def _nearest(path: list[Any]) -> str:
+    fields = _fields_at(path[:-1])
+    near = get_close_matches(str(path[-1]), fields, n=1, cutoff=0.5)
+    if near:
+        return f"; the nearest is {near[0]!r}"
+    return f"; valid are: {', '.join(fields)}" if fields else ""
+
+
+def _fields_at(path: list[Any]) -> list[str]:
+    from standfast.config.shape import model_at  # noqa: PLC0415
+
+    model: type[BaseModel] | None = model_at(Configuration, path)
+    return [] if model is None else sorted(model.model_fields)

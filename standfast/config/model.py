@@ -1,0 +1,162 @@
+"""What can be configured, and what each field is where nothing is said."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, NonNegativeFloat, PositiveFloat, model_validator
+
+from actors.topology import find_cycle
+from effects.notifiers.settings import ReceiverSettings
+from events.address import EntityAddress
+from events.alert import Escalation
+from events.base import Value
+from events.effect import Mode
+from events.service import ServiceSettings
+from events.streams import StreamLimits
+from events.topology import Node
+from standfast.config.secrecy import refuse_secrets
+
+Scope = Literal["read", "operate", "admin"]
+
+
+def default_state_directory() -> Path:
+    """Give where state is kept where nothing is said: `$XDG_STATE_HOME/standfast`."""
+    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(base) / "standfast"
+
+
+class PlatformConfiguration(Value):
+    """Which platform this is, and which cell of it."""
+
+    name: str = Field(default="main", pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
+    cell: str = Field(default="local", pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
+
+
+class TokenConfiguration(Value):
+    """A token that may use the API: only its SHA-256 is kept, in hexadecimal."""
+
+    name: str
+    scope: Scope = "read"
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class WebConfiguration(Value):
+    """Where the page and the API listen. Beyond loopback at least one token is needed."""
+
+    address: str = "127.0.0.1"
+    port: int = Field(default=8420, ge=0, le=65535)
+    tokens: tuple[TokenConfiguration, ...] = ()
+
+
+class LogConfiguration(Value):
+    """The log: embedded, or a NATS cluster by its URL."""
+
+    url: str = ""
+    token: str = Field(default="", description="env:NAME or file:PATH")
+    replicas: int = Field(default=1, ge=1, le=5)
+    telemetry_age_seconds: PositiveFloat = 86_400.0
+    telemetry_bytes_max: int = Field(default=1024 * 1024 * 1024, ge=1024 * 1024)
+
+    def limits(self) -> StreamLimits:
+        """Give the limits of the log's streams."""
+        return StreamLimits(
+            replicas=self.replicas,
+            telemetry_bytes_max=self.telemetry_bytes_max,
+            telemetry_age_seconds=self.telemetry_age_seconds,
+        )
+
+
+class ProjectionConfiguration(Value):
+    """Where projections are kept: SQLite in the state directory, or a database by its URL."""
+
+    url: str = ""
+
+
+class AlertingConfiguration(Value):
+    """Whom to tell, and how to insist."""
+
+    receivers: tuple[str, ...] = ()
+    escalation: Escalation = Escalation()
+
+
+class CorrelationConfiguration(Value):
+    """How long a failed service's needs are probed before it is thought to be the cause."""
+
+    settle_seconds: NonNegativeFloat = 3.0
+
+
+class RecoveryConfiguration(Value):
+    """Whether to mend: `shadow` says what it would do, `approval` asks, `automatic` does it."""
+
+    mode: Mode = "shadow"
+    approval_seconds: PositiveFloat = 3600.0
+
+
+def _name_checks(settings: Any) -> Any:
+    """Name checks by their kind where they have no name."""
+    if not isinstance(settings, dict) or not isinstance(settings.get("checks"), list):
+        return settings
+    checks = [
+        {"name": check.get("kind", ""), **check} if isinstance(check, dict) else check
+        for check in settings["checks"]
+    ]
+    return {**settings, "checks": checks}
+
+
+ServiceConfiguration = Annotated[ServiceSettings, BeforeValidator(_name_checks)]
+
+
+class Configuration(Value):
+    """All of it. `source` is the file it came from, `""` where there is none."""
+
+    state_dir: Path = Field(default_factory=default_state_directory)
+    platform: PlatformConfiguration = PlatformConfiguration()
+    web: WebConfiguration = WebConfiguration()
+    log: LogConfiguration = LogConfiguration()
+    projections: ProjectionConfiguration = ProjectionConfiguration()
+    alerting: AlertingConfiguration = AlertingConfiguration()
+    correlation: CorrelationConfiguration = CorrelationConfiguration()
+    recovery: RecoveryConfiguration = RecoveryConfiguration()
+    receivers: dict[str, ReceiverSettings] = Field(default_factory=dict)
+    services: dict[str, ServiceConfiguration] = Field(default_factory=dict, max_length=20_000)
+
+    @model_validator(mode="after")
+    def _check_whole(self) -> Configuration:
+        """Refuse what each part allows and the whole does not."""
+        for name, settings in self.services.items():
+            self._check_service(name, settings)
+        if cycle := find_cycle(self.topology()):
+            message = f"services need each other in a circle: {' -> '.join(cycle)}"
+            raise ValueError(message)
+        self._check_names("alerting.receivers", self.alerting.receivers, self.receivers)
+        return self
+
+    def _check_service(self, name: str, settings: ServiceSettings) -> None:
+        EntityAddress("service", name)
+        self._check_names(f"services.{name}.depends_on", settings.depends_on, self.services)
+        names = [check.name for check in settings.checks]
+        if repeated := {one for one in names if names.count(one) > 1}:
+            message = f"services.{name}.checks: two checks are named {sorted(repeated)[0]!r}"
+            raise ValueError(message)
+        refuse_secrets(name, settings)
+
+    def _check_names(self, where: str, used: tuple[str, ...], known: dict[str, Any]) -> None:
+        for name in used:
+            if name not in known:
+                there_are = ", ".join(sorted(known)[:20]) or "none"
+                message = f"{where}: there is no {name!r}; there are: {there_are}"
+                raise ValueError(message)
+
+    def topology(self) -> dict[str, Node]:
+        """Give the dependency graph of the services."""
+        return {
+            name: Node(
+                depends_on=settings.depends_on,
+                critical=settings.critical,
+                recovery=settings.recovery,
+            )
+            for name, settings in self.services.items()
+        }

@@ -1,0 +1,105 @@
+"""One of Standfast's plain processes: it joins the log, beats, and does its work until told."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+from actors.runtime.commands import CommandClient
+from events.log import Log
+from events.server import connect
+from standfast.runtime import Situation
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from nats.aio.client import Client
+
+    Work = Callable[[Situation, Client], Awaitable[None]]
+
+JOIN_SECONDS = 0.2
+
+
+def run_process(role: str, situation: Situation) -> int:
+    """Run a process by its role until SIGTERM; gives its exit code."""
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(name)s %(message)s"
+    )
+    return asyncio.run(_run(role, situation))
+
+
+async def _run(role: str, situation: Situation) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    work = asyncio.create_task(_join(role, situation))
+    told = asyncio.create_task(stop.wait())
+    await asyncio.wait({work, told}, return_when=asyncio.FIRST_COMPLETED)
+    if not work.done():
+        work.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await work
+        return 0
+    work.result()
+    return 1
+
+
+async def _join(role: str, situation: Situation) -> None:
+    while True:
+        try:
+            client = await connect(situation.runtime.address, role)
+            break
+        except OSError:
+            await asyncio.sleep(JOIN_SECONDS)
+    await _WORK[role](situation, client)
+
+
+async def _prober(situation: Situation, client: Client) -> None:
+    from standfast.prober import Prober, ProberSettings  # noqa: PLC0415  (each loads only its own)
+
+    settings = ProberSettings(children=situation.directory.children)
+    vantage = situation.runtime.vantage("prober")
+    await Prober(await Log.open(client), vantage, settings).run()
+
+
+async def _evaluator(situation: Situation, client: Client) -> None:
+    from standfast.evaluator import Evaluator  # noqa: PLC0415
+
+    vantage = situation.runtime.vantage("evaluator")
+    await Evaluator(await Log.open(client), _commands(client, "evaluator"), vantage).run()
+
+
+async def _projector(situation: Situation, client: Client) -> None:
+    from standfast.projector import Projector  # noqa: PLC0415
+
+    await Projector(await Log.open(client), situation.projections_url).run()
+
+
+async def _executor(situation: Situation, client: Client) -> None:
+    from standfast.wiring import make_executor  # noqa: PLC0415
+
+    await make_executor(situation, await Log.open(client), _commands(client, "executor")).run()
+
+
+async def _web(situation: Situation, client: Client) -> None:
+    from standfast.wiring import serve_web  # noqa: PLC0415
+
+    await serve_web(situation, await Log.open(client))
+
+
+def _commands(client: Client, name: str) -> CommandClient:
+    return CommandClient(client, principal=f"process:{name}", source=f"/standfast/{name}")
+
+
+_WORK: dict[str, Work] = {
+    "prober": _prober,
+    "evaluator": _evaluator,
+    "projector": _projector,
+    "executor": _executor,
+    "web": _web,
+}

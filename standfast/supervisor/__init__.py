@@ -1,0 +1,1 @@
+"""What stands outside Ray and starts, watches and ends everything else."""

@@ -1,0 +1,102 @@
+"""Standfast's own processes: what each is run as, and in which environment."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from effects.recovery.child import ChildSpec
+from events.server import server_command
+from standfast.build import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from standfast.paths import StateDirectory
+
+LOG, RAY = "log", "ray"
+ROLES = ("prober", "evaluator", "executor", "projector", "web")
+OBJECT_STORE_BYTES = 80_000_000
+STOP_SECONDS = 8.0
+_PASSED_ON = ("COV_", "COVERAGE_", "COV")
+"""Variables of a coverage measurement, which follows all processes."""
+
+
+def base_environment() -> dict[str, str]:
+    """Give what all processes need: our packages before any namesakes, and no buffering."""
+    passed = {
+        name: value for name, value in os.environ.items() if name.startswith(_PASSED_ON)
+    }
+    return {**passed, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+
+
+def ray_environment(directory: StateDirectory) -> dict[str, str]:
+    """Give what Ray's processes and drivers need: the token above all."""
+    return {
+        **base_environment(),
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN_PATH": str(directory.ray / "token"),
+        "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_DISABLE_IMPORT_WARNING": "1",
+        "RAY_TMPDIR": str(directory.ray),
+    }
+
+
+def log_spec(directory: StateDirectory) -> ChildSpec:
+    """Give the embedded nats-server."""
+    return ChildSpec(
+        name=LOG,
+        command=server_command(directory.log),
+        working_directory=directory.log,
+        stop_timeout_seconds=STOP_SECONDS,
+    )
+
+
+def role_spec(role: str, directory: StateDirectory) -> ChildSpec:
+    """Give one of the plain processes."""
+    command = (sys.executable, "-m", "standfast", "process", role)
+    return ChildSpec(
+        name=role,
+        command=(*command, "--state-dir", str(directory.root)),
+        working_directory=directory.root,
+        environment=base_environment(),
+        stop_timeout_seconds=STOP_SECONDS,
+    )
+
+
+def ray_spec(directory: StateDirectory, port: int, hosts: int) -> ChildSpec:
+    """Give Ray's head: private folder and port, the token asked for, little memory."""
+    options = {
+        "port": port,
+        "node-ip-address": "127.0.0.1",
+        "include-dashboard": "false",
+        "include-log-monitor": "false",
+        "num-cpus": hosts,
+        "object-store-memory": OBJECT_STORE_BYTES,
+        "temp-dir": directory.ray / "tmp",
+        "min-worker-port": 0,
+        "max-worker-port": 0,
+        "dashboard-agent-listen-port": 0,
+    }
+    flags = [f"--{name}={value}" for name, value in options.items()]
+    ray = os.path.join(os.path.dirname(sys.executable), "ray")  # noqa: PTH118, PTH120
+    return ChildSpec(
+        name=RAY,
+        command=(sys.executable, ray, "start", "--head", "--block", *flags, "--disable-usage-stats"),
+        working_directory=directory.ray,
+        environment=ray_environment(directory),
+        stop_timeout_seconds=STOP_SECONDS,
+    )
+
+
+def placer_command(port: int, runtime: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Give the command that makes the hosts which are missing."""
+    module = (sys.executable, "-m", "actors.runtime.placer")
+    return (*module, "--address", f"127.0.0.1:{port}", "--runtime", runtime, *names)
+
+
+def merged(environment: Mapping[str, str]) -> dict[str, str]:
+    """Give this process's environment with additions."""
+    return {**os.environ, **environment}
