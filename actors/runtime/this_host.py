@@ -62,7 +62,7 @@ class ThisHostProvider(LocalNodeProvider):
     def terminate_node(self, node_id: str) -> None:
         """End what was started for a node."""
         ThisHostRunner(self.folder / node_id).stop_ray()
-        super().terminate_node(node_id)
+        super().terminate_node(node_id)  # type: ignore[no-untyped-call]
 
 
 class ThisHostRunner(CommandRunnerInterface):
