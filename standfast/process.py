@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import contextlib
 import logging
 import signal
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from actors.runtime.commands import CommandClient
 from events.log import Log
 from events.server import connect
+from standfast.paths import StateDirectory
 from standfast.runtime import Situation
 
 if TYPE_CHECKING:
@@ -24,12 +27,17 @@ if TYPE_CHECKING:
 JOIN_SECONDS = 0.2
 
 
-def run_process(role: str, situation: Situation) -> int:
-    """Run a process by its role until SIGTERM; gives its exit code."""
+def main(arguments: list[str]) -> int:
+    """Run `ROLE --state-dir DIRECTORY` until SIGTERM; gives the exit code."""
+    parser = argparse.ArgumentParser(prog="standfast process", description=__doc__)
+    parser.add_argument("role", choices=sorted(_WORK))
+    parser.add_argument("--state-dir", type=Path, required=True)
+    given = parser.parse_args(arguments)
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(name)s %(message)s"
     )
-    return asyncio.run(_run(role, situation))
+    situation = Situation.read(StateDirectory(given.state_dir))
+    return asyncio.run(_run(given.role, situation))
 
 
 async def _run(role: str, situation: Situation) -> int:

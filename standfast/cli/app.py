@@ -1,0 +1,27 @@
+"""All commands, by group."""
+
+from __future__ import annotations
+
+import typer
+
+from standfast.cli import up
+
+app = typer.Typer(
+    name="standfast",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help=(
+        "Keeps a platform standing: watches, tells, mends, proves and remembers, from one log.\n\n"
+        "Begin with [bold]standfast up[/]: without a configuration it runs a small real platform"
+        " to try things on. Then [bold]standfast demo break database[/], and"
+        " [bold]standfast why service/demo-app[/]."
+    ),
+)
+up.register(app)
+
+
+def run() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,189 @@
+"""The hosts: Ray's head as a child, the actors in it, and which host owns which buckets."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from actors.placement import PlaceBuckets
+from actors.runtime.description import ask_host
+from actors.runtime.host import PLACEMENT_ADDRESS
+from actors.runtime.solo import SoloWriter
+from effects.recovery.child import Refused, Running
+from events.placement import BucketRange
+from standfast.paths import write_private
+from standfast.supervisor.ports import kept_port
+from standfast.supervisor.processes import (
+    RAY,
+    merged,
+    placer_command,
+    ray_environment,
+    ray_spec,
+)
+
+if TYPE_CHECKING:
+    from effects.recovery.child import ChildSpec
+    from effects.recovery.process import ChildProcesses
+    from events.log import Log
+    from standfast.config.model import Configuration
+    from standfast.paths import StateDirectory
+    from standfast.runtime import Runtime
+
+HOSTED: dict[str, tuple[str, ...]] = {
+    "service-host": ("service",),
+    "alert-host": ("alert",),
+    "recovery-host": ("recovery",),
+    "coordinator": ("platform", "topology", "incident", "policy"),
+}
+"""Each host of one machine and the kinds it hosts, all buckets of them."""
+
+READY_SECONDS_MAX = 60.0
+PLACE_SECONDS_MAX = 60.0
+LOOK_SECONDS = 2.0
+SILENT_LOOKS_MAX = 3
+RETRY_SECONDS = 1.0
+_LOGGER = logging.getLogger(__name__)
+
+
+class HostsFailedError(Exception):
+    """The hosts could not be started; the message says why."""
+
+
+@dataclass(slots=True)
+class Hosts:
+    """Ray and the hosts in it. Ray's own state is never needed: the log has everything."""
+
+    directory: StateDirectory
+    children: ChildProcesses
+    log: Log
+    runtime: Runtime
+    names: tuple[str, ...] = ()
+    _port: int = 0
+    _silent: dict[str, int] = field(default_factory=dict)
+
+    async def start(self, configuration: Configuration) -> None:
+        """Place the buckets, start Ray and the hosts, and wait until all have read theirs.
+
+        Raises `HostsFailedError`.
+        """
+        isolated = {
+            f"service/{name}": f"isolated-{name}"
+            for name, settings in configuration.services.items()
+            if settings.isolated
+        }
+        self.names = (*HOSTED, *isolated.values())
+        await self._place_buckets(isolated)
+        await self._start_ray()
+        await self._place_hosts()
+        await self._wait_ready()
+
+    async def _place_buckets(self, isolated: dict[str, str]) -> None:
+        writer = await SoloWriter.open(
+            self.log, self.runtime.author, "process:supervisor", PLACEMENT_ADDRESS
+        )
+        hosts = {
+            name: tuple(BucketRange(kind=kind) for kind in kinds)
+            for name, kinds in HOSTED.items()
+        }
+        answer = await writer.give(PlaceBuckets(hosts=hosts, isolated=isolated))
+        if not answer.accepted:
+            raise HostsFailedError(f"the buckets could not be placed: {answer.message}")
+
+    def _spec(self) -> ChildSpec:
+        return ray_spec(self.directory, self._port, len(self.names))
+
+    async def _start_ray(self) -> None:
+        self.directory.ray.mkdir(parents=True, exist_ok=True, mode=0o700)
+        token = self.directory.ray / "token"
+        if not token.exists():
+            write_private(token, secrets.token_hex(32))
+        runs = isinstance(self.children.look(RAY), Running)
+        self._port = kept_port(self.directory.ray / "port", keep=runs)
+        outcome = await self.children.start(self._spec())
+        if isinstance(outcome, Refused):
+            raise HostsFailedError(f"Ray could not be started: {outcome.reason}")
+
+    async def _place_hosts(self) -> None:
+        """Run the placer until it succeeds: Ray's head needs a few seconds before it answers."""
+        until = time.monotonic() + PLACE_SECONDS_MAX
+        while True:
+            error = await self._run_placer()
+            if not error:
+                return
+            if time.monotonic() > until:
+                raise HostsFailedError(error)
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _run_placer(self) -> str:
+        """Make the hosts that are missing. Gives the error, or nothing."""
+        if not await self._ray_listens():
+            return "Ray's head does not listen"
+        command = placer_command(self._port, str(self.directory.runtime), self.names)
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            cwd=self.directory.ray,
+            env=merged(ray_environment(self.directory)),
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        try:
+            async with asyncio.timeout(PLACE_SECONDS_MAX):
+                _, errors = await process.communicate()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+            return "the hosts could not be placed in time"
+        lines = errors.decode(errors="replace").strip().splitlines()
+        return "" if process.returncode == 0 else (lines or ["the placer failed"])[-1]
+
+    async def _ray_listens(self) -> bool:
+        for _ in range(100):
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", self._port)
+            except OSError:
+                await asyncio.sleep(0.1)
+            else:
+                writer.close()
+                return True
+        return False
+
+    async def _wait_ready(self) -> None:
+        until = time.monotonic() + READY_SECONDS_MAX
+        missing = list(self.names)
+        while missing:
+            if time.monotonic() > until:
+                raise HostsFailedError(f"these hosts did not become ready: {missing}")
+            described = [await ask_host(self.log.client, name, entities=False) for name in missing]
+            missing = [one.name for one in described if not (one.answered and one.ready)]
+            await asyncio.sleep(0.05)
+
+    async def keep(self) -> None:
+        """Start Ray anew when it is lost, and make the hosts that stay silent."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                if not isinstance(self.children.look(RAY), Running):
+                    _LOGGER.warning("Ray ended; it is started again")
+                    await self._start_ray()
+                    await self._place_hosts()
+                elif await self._some_are_silent():
+                    await self._run_placer()
+            except HostsFailedError as error:
+                _LOGGER.error("%s", error)  # noqa: TRY400  (its message is all there is to say)
+
+    async def _some_are_silent(self) -> bool:
+        """Say whether a host was silent for several looks; Ray restarts most by itself."""
+        described = await asyncio.gather(
+            *[ask_host(self.log.client, name, entities=False) for name in self.names]
+        )
+        for one in described:
+            self._silent[one.name] = 0 if one.answered else self._silent.get(one.name, 0) + 1
+        return any(looks >= SILENT_LOOKS_MAX for looks in self._silent.values())
+
+    async def stop(self) -> None:
+        """End Ray and with it the hosts."""
+        await self.children.stop(RAY)

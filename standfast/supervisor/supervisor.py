@@ -1,0 +1,212 @@
+"""The supervisor: it starts what is missing, adopts what still runs, and ends all in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from nats.errors import Error as NatsError
+
+from actors.runtime.commands import CommandClient
+from effects.recovery.child import Refused, Running
+from effects.recovery.process import ChildProcesses
+from events.log import Log
+from events.server import ServerAddress, ServerUnusableError, connect, prepare_server
+from events.streams import ensure_streams
+from standfast.build import build_id
+from standfast.config.apply import apply
+from standfast.paths import StateDirectory, write_private
+from standfast.runtime import Runtime
+from standfast.supervisor.hosts import Hosts
+from standfast.supervisor.ports import kept_port
+from standfast.supervisor.processes import LOG, ROLES, log_spec, role_spec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nats.aio.client import Client
+
+    from effects.recovery.child import ChildSpec
+    from standfast.config.load import Loaded
+
+CONNECT_SECONDS_MAX = 20.0
+RESTART_SECONDS_FIRST = 0.2
+RESTART_SECONDS_MAX = 30.0
+STEADY_SECONDS = 60.0
+_LOGGER = logging.getLogger(__name__)
+
+
+class StartFailedError(Exception):
+    """Standfast could not be started; the message says why and what helps."""
+
+
+@dataclass(slots=True)
+class Supervisor:
+    """Keeps Standfast's processes for one state directory.
+
+    `said` is told of each step, in words for people.
+    """
+
+    directory: StateDirectory
+    loaded: Loaded
+    is_demo: bool
+    said: Callable[[str], None]
+    children: ChildProcesses = field(init=False)
+    log: Log | None = None
+    _client: Client | None = None
+    _hosts: Hosts | None = None
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        """Use the records of the state directory."""
+        self.children = ChildProcesses(self.directory.processes)
+
+    # --- starting ------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Start or adopt everything, and make the log say what the configuration says.
+
+        Raises `StartFailedError`.
+        """
+        address = await self._start_log()
+        self._write_files(address)
+        self._client = await self._connect(address)
+        limits = self.loaded.configuration.log.limits()
+        await ensure_streams(self._client, limits)
+        self.log = await Log.open(self._client)
+        self.said("the log is open")
+        self._hosts = Hosts(self.directory, self.children, self.log, self._runtime(address))
+        await asyncio.gather(self._hosts.start(self.loaded.configuration), self._start_roles())
+        facts = await apply(self.log, self._commands(), self.loaded)
+        self.said(f"the configuration is in force ({facts} changes)")
+        self._watch_all()
+
+    async def _start_log(self) -> ServerAddress:
+        configured = self.loaded.configuration.log
+        if configured.url:
+            from effects.secrets import resolve  # noqa: PLC0415
+
+            return ServerAddress(configured.url, resolve(configured.token))
+        runs = isinstance(self.children.look(LOG), Running)
+        port = kept_port(self.directory.log / "port", keep=runs)
+        try:
+            address = prepare_server(self.directory.log, port)
+            await self._start_child(log_spec(self.directory))
+        except ServerUnusableError as error:
+            raise StartFailedError(str(error)) from error
+        return address
+
+    async def _start_roles(self) -> None:
+        for role in ROLES:
+            await self._start_child(role_spec(role, self.directory))
+        self.said(f"started {', '.join(ROLES)}")
+
+    async def _start_child(self, spec: ChildSpec) -> None:
+        outcome = await self.children.start(spec)
+        if isinstance(outcome, Refused):
+            raise StartFailedError(f"{spec.name} could not be started: {outcome.reason}")
+        if outcome.is_adopted and outcome.command != spec.command:
+            await self.children.restart(spec)
+
+    def _runtime(self, address: ServerAddress) -> Runtime:
+        configuration = self.loaded.configuration
+        web = configuration.web
+        return Runtime(
+            log_url=address.url,
+            log_token=address.token,
+            platform=configuration.platform.name,
+            cell=configuration.platform.cell,
+            build=build_id(),
+            is_demo=self.is_demo,
+            web_url=f"http://{web.address}:{web.port}",
+        )
+
+    def _write_files(self, address: ServerAddress) -> None:
+        self._runtime(address).write(self.directory.runtime)
+        content = self.loaded.configuration.model_dump_json(indent=1)
+        write_private(self.directory.configuration, content)
+
+    async def _connect(self, address: ServerAddress) -> Client:
+        until = time.monotonic() + CONNECT_SECONDS_MAX
+        while True:
+            try:
+                return await connect(address, "supervisor")
+            except (OSError, NatsError, TimeoutError) as error:
+                if time.monotonic() > until:
+                    reason = f"the log at {address.url} does not answer: {error}"
+                    raise StartFailedError(reason) from error
+                await asyncio.sleep(0.05)
+
+    def _commands(self) -> CommandClient:
+        assert self._client is not None, "the log is open"
+        return CommandClient(
+            self._client, principal="process:supervisor", source="/standfast/configuration"
+        )
+
+    # --- watching ------------------------------------------------------------------------
+
+    def _watch_all(self) -> None:
+        assert self._hosts is not None, "everything is started"
+        specs = [role_spec(role, self.directory) for role in ROLES]
+        if not self.loaded.configuration.log.url:
+            specs.append(log_spec(self.directory))
+        for spec in specs:
+            self._spawn(self._keep(spec))
+        self._spawn(self._hosts.keep())
+
+    def _spawn(self, work: object) -> None:
+        task = asyncio.create_task(work)  # type: ignore[arg-type]  # a coroutine
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _keep(self, spec: ChildSpec) -> None:
+        """Start a process again whenever it ends; slower each time it ends soon."""
+        delay = RESTART_SECONDS_FIRST
+        while True:
+            began = time.monotonic()
+            await self.children.wait_exit(spec.name)
+            if time.monotonic() - began > STEADY_SECONDS:
+                delay = RESTART_SECONDS_FIRST
+            _LOGGER.warning("%s ended; it is started again in %.1f s", spec.name, delay)
+            await asyncio.sleep(delay)
+            delay = min(RESTART_SECONDS_MAX, delay * 2)
+            outcome = await self.children.start(spec)
+            if isinstance(outcome, Refused):
+                _LOGGER.error("%s: %s", spec.name, outcome.reason)
+
+    async def reload(self, loaded: Loaded) -> int:
+        """Put a new configuration in force; gives how many facts changed.
+
+        Raises `NotAppliedError` where an entity declines it.
+        """
+        assert self.log is not None, "everything is started"
+        before, self.loaded = self.loaded.configuration, loaded
+        runtime = Runtime.model_validate_json(self.directory.runtime.read_bytes())
+        self._write_files(runtime.address)
+        facts = await apply(self.log, self._commands(), loaded)
+        after = loaded.configuration
+        if before.receivers != after.receivers:
+            await self.children.restart(role_spec("executor", self.directory))
+        if before.web != after.web:
+            await self.children.restart(role_spec("web", self.directory))
+        return facts
+
+    # --- ending --------------------------------------------------------------------------
+
+    async def stop(self) -> None:
+        """End everything, the log last: what is in flight has its end in it."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*[self.children.stop(role) for role in ROLES])
+        if self._hosts is not None:
+            await self._hosts.stop()
+        if self._client is not None:
+            with contextlib.suppress(NatsError, TimeoutError, OSError):
+                await self._client.close()
+        if not self.loaded.configuration.log.url:
+            await self.children.stop(LOG)
