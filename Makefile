@@ -50,9 +50,9 @@ format: setup ## put the source in order
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: setup ## measure every area; figures go to build/bench/
-	@mkdir -p build/bench
-	@$(BIN)/standfast bench --output build/bench $(ARGS)
+bench: setup ## measure every area; the figures go to build/bench.json
+	@mkdir -p build
+	@$(BIN)/standfast bench --json $(ARGS) | tee build/bench.json
 
 scenarios: setup ## run the fault stories
 	@$(BIN)/python -m pytest tests/scenario $(ARGS)
