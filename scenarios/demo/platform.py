@@ -208,33 +208,45 @@ class DemoPlatform:
         """Give the configuration of Standfast that watches the demo, as it would be in YAML."""
         ports, specs = self.settings().ports, self.specs()
         ready = postgres.ready_command(self._postgres(), ports.database, 1)
-        database: list[dict[str, Any]] = [
-            {"type": "tcp", "host": HOST, "port": ports.database},
-            {"type": "command", "command": list(ready)},
-        ]
-        cache = [{"type": "tcp", "host": HOST, "port": ports.cache}]
-        app = [{"type": "http", "url": self.url("app", "/health"), "status": [200]}]
+        port: dict[str, Any] = {"kind": "tcp", "host": HOST, "port": ports.database}
+        answers = {"kind": "command", "command": list(ready)}
+        health = {"kind": "http", "url": self.url("app", "/health"), "expected_statuses": [200]}
         return {
-            "services": [
-                _service(specs[DATABASE], database, []),
-                _service(specs[CACHE], cache, []),
-                _service(specs[APP], app, [DATABASE, CACHE]),
-            ],
-            "notifiers": [{"name": RECEIVER, "type": "webhook", "url": self.url("receiver", "/")}],
+            "platform": {"name": "demo"},
+            "services": {
+                DATABASE: _service("PostgreSQL", specs[DATABASE], [port, answers]),
+                CACHE: _service("Redis", specs[CACHE], [{**port, "port": ports.cache}]),
+                APP: {
+                    **_service("Application", specs[APP], [health]),
+                    "depends_on": [DATABASE, CACHE],
+                },
+                RECEIVER: {
+                    **_service("Receiver", specs[RECEIVER], [{**port, "port": ports.receiver}]),
+                    "critical": False,
+                },
+            },
+            "receivers": {RECEIVER: {"type": "webhook", "url": self.url("receiver", "/")}},
+            "alerting": {"receivers": [RECEIVER]},
+            "recovery": {"mode": "automatic"},
         }
 
 
-def _service(
-    spec: ChildSpec, checks: list[dict[str, Any]], depends_on: list[str]
-) -> dict[str, Any]:
-    """Describe one service with its checks and the process that mends it."""
+def _service(title: str, spec: ChildSpec, checks: list[dict[str, Any]]) -> dict[str, Any]:
+    """Describe one service with its checks, its process, and what mends it."""
     pace = {"interval_seconds": 2, "timeout_seconds": 1}
     thresholds = {"failure_threshold": 2, "success_threshold": 2}
     return {
-        "name": spec.name,
-        "depends_on": depends_on,
+        "title": title,
         "checks": [{**check, **pace, **thresholds} for check in checks],
-        "process": spec.model_dump(mode="json", exclude_defaults=True),
+        "process": {
+            "command": list(spec.command),
+            "working_directory": str(spec.working_directory),
+            "environment": dict(spec.environment),
+            "user": spec.user or "",
+            "stop_signal": spec.stop_signal.name,
+            "stop_timeout_seconds": spec.stop_timeout_seconds,
+        },
+        "recovery": {"effect": "process.restart", "timeout_seconds": 30, "verify_seconds": 20},
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 from hashlib import sha256
@@ -16,6 +17,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from standfast.config.environment import overrides
 from standfast.config.model import Configuration
+from standfast.config.shape import model_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,8 +86,8 @@ def load_tree(
     try:
         configuration = Configuration.model_validate(_merge(_plain(tree, source), values))
     except ValidationError as error:
-        details = error.errors(include_url=False, include_input=False)
-        mistakes_found = [_mistake(dict(detail), tree) for detail in details]
+        details = [dict(one) for one in error.errors(include_url=False, include_input=False)]
+        mistakes_found = [_mistake(one, tree) for one in details if not _follows(one, details)]
         raise InvalidConfigurationError(source, mistakes_found) from error
     return Loaded(configuration, digest or _digest(configuration), source)
 
@@ -139,10 +141,22 @@ def _merge(tree: Any, values: dict[str, Any]) -> Any:
     return merged
 
 
+def _follows(detail: dict[str, Any], details: list[dict[str, Any]]) -> bool:
+    """Say whether a list only seems too short because its items have mistakes of their own."""
+    place = detail["loc"]
+    return detail["type"] == "too_short" and any(
+        other["loc"][: len(place)] == place and len(other["loc"]) > len(place)
+        for other in details
+    )
+
+
 def _mistake(detail: dict[str, Any], tree: Any) -> Mistake:
-    path = [part for part in detail["loc"]]
-    line, known = _locate(tree, path)
+    path = list(detail["loc"])
     message = str(detail["msg"]).removeprefix("Value error, ")
+    if not path and re.match(r"[a-z_]+(\.[^:]+)?: ", message):
+        place, _, message = message.partition(": ")
+        path = place.split(".")
+    line, known = _locate(tree, path)
     if detail["type"] == "extra_forbidden":
         message = f"there is no such key{_nearest(path)}"
     return Mistake(line, ".".join(str(part) for part in known or path), message)
@@ -181,7 +195,5 @@ def _nearest(path: list[Any]) -> str:
 
 
 def _fields_at(path: list[Any]) -> list[str]:
-    from standfast.config.shape import model_at  # noqa: PLC0415
-
     model: type[BaseModel] | None = model_at(Configuration, path)
     return [] if model is None else sorted(model.model_fields)

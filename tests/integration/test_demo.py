@@ -277,8 +277,8 @@ async def test_preparations_at_once_wait_for_each_other(demo: DemoPlatform) -> N
 
 async def test_the_configuration_watches_what_runs(running: DemoPlatform) -> None:
     configuration = json.loads(json.dumps(running.configuration()))
-    services = {service["name"]: service for service in configuration["services"]}
-    assert list(services) == [DATABASE, CACHE, APP]
+    services = configuration["services"]
+    assert list(services) == [DATABASE, CACHE, APP, RECEIVER]
     assert services[APP]["depends_on"] == [DATABASE, CACHE]
     ready = services[DATABASE]["checks"][1]["command"]
     assert await _exit_code(ready) == 0

@@ -1,0 +1,1 @@
+"""Notifiers: how people and programs are told."""

@@ -1,0 +1,43 @@
+"""Wiring: the parts of the executor and of the web process, put together from the situation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from effects.clock import SystemClock
+from effects.recovery.process import ChildProcesses
+from standfast.runtime import NotRunningError, Situation
+from standfast.web.access import Token
+from standfast.web.serving import Web, WebSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from events.log import Log
+
+
+async def serve_web(situation: Situation, log: Log) -> None:
+    """Serve page, API and metrics until cancelled."""
+    await Web(log, web_settings(situation)).run()
+
+
+def web_settings(situation: Situation) -> WebSettings:
+    """Give what the web process must know."""
+    web = situation.configuration.web
+
+    def expected() -> Collection[str]:
+        """Read the names of the services again: a reload changes them."""
+        try:
+            return tuple(Situation.read(situation.directory).configuration.services)
+        except NotRunningError:
+            return tuple(situation.configuration.services)
+
+    return WebSettings(
+        projections_url=situation.projections_url,
+        host=web.address,
+        port=web.port,
+        tokens=tuple(Token(one.name, one.scope, one.sha256) for one in web.tokens),
+        platform=situation.runtime.platform,
+        build=situation.runtime.build,
+        expected_services=expected,
+    )
