@@ -1,1 +1,1 @@
-"""Notifiers: how people and programs are told."""
+"""Whom Standfast tells, and how."""
