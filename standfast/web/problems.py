@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from projections.reading import NotReadyError
+from standfast.web.rendering import render, wants_page
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -69,6 +70,17 @@ def problem(
     return {**content, "errors": list(errors)} if errors else content
 
 
+def answer(
+    request: Request, content: dict[str, Any], headers: dict[str, str] | None = None
+) -> Response:
+    """Give a problem to whoever asked: as a page to a browser, else as JSON."""
+    if not wants_page(request):
+        return problem_response(content, headers)
+    page = render("problem.html", content["status"], **content)
+    page.headers.update(headers or {})
+    return page
+
+
 def problem_response(content: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
     """Give the response that carries a problem."""
     body = json.dumps(content, ensure_ascii=True).encode("ascii")
@@ -90,9 +102,9 @@ def add_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _of_defect)
 
 
-async def _of_problem(_request: Request, error: Exception) -> Response:
+async def _of_problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, ProblemError)
-    return problem_response(error.content, error.headers)
+    return answer(request, error.content, error.headers)
 
 
 async def _of_http(request: Request, error: Exception) -> Response:
@@ -102,25 +114,25 @@ async def _of_http(request: Request, error: Exception) -> Response:
         HTTPStatus.NOT_FOUND: f"there is nothing at {path}; /openapi.json lists what there is",
         HTTPStatus.METHOD_NOT_ALLOWED: f"{shown(request.method)} is not possible at {path}",
     }.get(HTTPStatus(error.status_code), str(error.detail))
-    return problem_response(problem(error.status_code, detail), dict(error.headers or {}))
+    return answer(request, problem(error.status_code, detail), dict(error.headers or {}))
 
 
-async def _of_validation(_request: Request, error: Exception) -> Response:
+async def _of_validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     places = [
         Place(str(one["loc"][0]), ".".join(map(str, one["loc"][1:])), one["msg"])
         for one in error.errors()
     ]
     wrong = ", ".join(place["name"] for place in places)
-    return problem_response(problem(400, f"not valid: {wrong}", places))
+    return answer(request, problem(400, f"not valid: {wrong}", places))
 
 
-async def _of_not_ready(_request: Request, error: Exception) -> Response:
+async def _of_not_ready(request: Request, error: Exception) -> Response:
     detail = f"{error}; they are being built, try again"
-    return problem_response(problem(503, detail), {"Retry-After": str(RETRY_SECONDS)})
+    return answer(request, problem(503, detail), {"Retry-After": str(RETRY_SECONDS)})
 
 
 async def _of_defect(request: Request, error: Exception) -> Response:
     """A defect of ours is logged whole, and told without its insides."""
     _LOGGER.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return problem_response(problem(500, "a defect of Standfast; its log says more"))
+    return answer(request, problem(500, "a defect of Standfast; its log says more"))

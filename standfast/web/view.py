@@ -117,9 +117,11 @@ def _failing(down: list[str], titles: Mapping[str, str], incidents: Sequence[Row
     for incident in incidents:
         cause = titles.get(incident["cause"], incident["cause"])
         if incident["state"] == "open" and cause in down:
-            rest = [title for title in down if title != cause]
-            because = f", and {_listed(rest)} because of it" if rest else ""
-            return f"{cause} is down{because}" if len(incidents) == 1 or not rest else _plain(down)
+            effects = [titles.get(m["service"], m["service"]) for m in incident["effects"]]
+            because = [title for title in effects if title in down]
+            others = len(down) - 1 - len(because)
+            also = f"; {others} more {'is' if others == 1 else 'are'} down" if others > 0 else ""
+            return f"{cause} is down" + (f", so is {_listed(because)}" if because else "") + also
     return _plain(down)
 
 
