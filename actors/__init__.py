@@ -1,1 +1,1 @@
-"""Who decides: one module a domain, each a pure decider. Only `actors.runtime` touches the world."""
+"""Who decides: one module a domain, each a pure decider; only `actors.runtime` is not."""

@@ -120,7 +120,7 @@ def decide(state: Alert, command: Command, now: datetime) -> Decision:
     return [*decision, *plan_notices(after.telling, now)]
 
 
-def _decide_alert(state: Alert, command: Command, now: datetime) -> Decision:
+def _decide_alert(state: Alert, command: Command, now: datetime) -> Decision:  # noqa: C901  (one match over all that can be asked)
     match state, command:
         case _, Tick():
             return [*_escalate(state, now), *retried(state.telling, now)]
@@ -129,17 +129,17 @@ def _decide_alert(state: Alert, command: Command, now: datetime) -> Decision:
         case _, ReportProgress() as report:
             step = progressed(state.telling.intents, report)
             return step if isinstance(step, Declined) else [step]
-        case (Inactive() | Resolved()), FireAlert() as wish:
+        case ((Inactive() | Resolved()), FireAlert() as wish):
             return [_fired(wish, now)]
-        case (Firing() | Acknowledged()), FireAlert(annotations=annotations):
+        case ((Firing() | Acknowledged()), FireAlert(annotations=annotations)):
             return _annotate(state, annotations)
-        case (Firing() | Acknowledged()), AnnotateAlert(annotations=annotations):
+        case ((Firing() | Acknowledged()), AnnotateAlert(annotations=annotations)):
             return _annotate(state, annotations)
         case Firing(), AcknowledgeAlert(by=by, comment=comment):
             return [AlertAcknowledged(by=by, comment=comment)]
         case Acknowledged(by=by), AcknowledgeAlert():
             return Declined(f"{by} has acknowledged it already")
-        case (Firing() | Acknowledged()), ResolveAlert(reason=reason):
+        case ((Firing() | Acknowledged()), ResolveAlert(reason=reason)):
             return [AlertResolved(reason=reason)]
         case _, (AcknowledgeAlert() | AnnotateAlert() | ResolveAlert()):
             return Declined("the alert does not fire")

@@ -29,9 +29,7 @@ _DECIDERS: tuple[Decider[Any], ...] = (
     HOST,
 )
 DECIDERS: dict[str, Decider[Any]] = {decider.kind: decider for decider in _DECIDERS}
-POLICY_DECIDERS: dict[str, Decider[Any]] = {
-    policy.id: decider_of(policy) for policy in POLICIES
-}
+POLICY_DECIDERS: dict[str, Decider[Any]] = {policy.id: decider_of(policy) for policy in POLICIES}
 KINDS: tuple[str, ...] = (*DECIDERS, "policy")
 
 

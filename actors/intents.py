@@ -59,7 +59,7 @@ class Intents(Value):
         """Give the open intent of a number."""
         return next((intent for intent in self.open if intent.number == number), None)
 
-    def wish(  # noqa: PLR0913  (each is a field of the intent)
+    def wish(
         self,
         effect: str,
         executor: str,
@@ -112,9 +112,7 @@ def ended(intents: Intents, report: ReportEffect) -> Event | Declined:
     number, detail = report.number, report.detail
     match report.outcome:
         case "succeeded":
-            return EffectSucceeded(
-                number=number, detail=detail, took_seconds=report.took_seconds
-            )
+            return EffectSucceeded(number=number, detail=detail, took_seconds=report.took_seconds)
         case "failed":
             return EffectFailed(
                 number=number,

@@ -101,7 +101,7 @@ class RequestProbe(Command):
     reason: str
 
 
-def decide(state: Service, command: Command, now: datetime) -> Decision:
+def decide(state: Service, command: Command, now: datetime) -> Decision:  # noqa: C901  (one match over all of it)
     """Decide what a command means for the service. `now` is not used: times are observed ones."""
     del now
     match state, command:
@@ -109,7 +109,7 @@ def decide(state: Service, command: Command, now: datetime) -> Decision:
             return []
         case Watched() as watched, ConfigureService() as wish:
             return [] if watched.settings == wish.settings else [_configured(wish)]
-        case (Unknown() | Retired()), ConfigureService() as wish:
+        case ((Unknown() | Retired()), ConfigureService() as wish):
             return [_configured(wish)]
         case Watched(), RetireService(reason=reason, configuration_hash=digest):
             return [ServiceRetired(reason=reason, configuration_hash=digest)]
@@ -126,9 +126,7 @@ def decide(state: Service, command: Command, now: datetime) -> Decision:
 
 
 def _configured(wish: ConfigureService) -> ServiceConfigured:
-    return ServiceConfigured(
-        settings=wish.settings, configuration_hash=wish.configuration_hash
-    )
+    return ServiceConfigured(settings=wish.settings, configuration_hash=wish.configuration_hash)
 
 
 def _judge(health: Health, report: ReportHealth) -> Decision:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -19,6 +19,10 @@ class Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
 
 
+Registry: TypeAlias = "dict[str, type[Event]]"
+_TYPE_PARTS = ("standfast", "<domain>", "<fact>", "v<number>")
+
+
 class Event(Value):
     """A fact, in the past tense. Subclasses name their stored type: `class X(Event, type="...v1")`.
 
@@ -26,13 +30,13 @@ class Event(Value):
     """
 
     type: ClassVar[str]
-    registry: ClassVar[dict[str, type[Event]]] = {}
+    registry: ClassVar[Registry] = {}
 
     def __init_subclass__(cls, *, type: str, **kwargs: Any) -> None:  # noqa: A002
         """Register the subclass under its stored type."""
         super().__init_subclass__(**kwargs)
         parts = type.split(".")
-        if len(parts) != 4 or parts[0] != "standfast" or not parts[3].startswith("v"):
+        if len(parts) != len(_TYPE_PARTS) or parts[0] != "standfast" or parts[3][:1] != "v":
             message = f"{cls.__name__}: a type is standfast.<domain>.<fact>.v<number>, not {type!r}"
             raise TypeError(message)
         if type in Event.registry:

@@ -10,8 +10,8 @@ from events import (  # noqa: F401  (importing a module registers its events)
     entity,
     host,
     incident,
-    platform,
     placement,
+    platform,
     policy,
     recovery,
     service,
@@ -48,11 +48,10 @@ def decode_event(stored_type: str, data: dict[str, Any]) -> Event:
     Raises `UnknownEventError`, or pydantic's `ValidationError` where the fields don't fit.
     """
     known = Event.registry.get(stored_type)
-    while known is None:
-        if stored_type not in UPCASTERS:
-            message = f"the event type {stored_type!r} is not known to this build"
-            raise UnknownEventError(message)
-        stored_type, lift = UPCASTERS[stored_type]
-        data = lift(data)
-        known = Event.registry.get(stored_type)
-    return known.model_validate(data)
+    if known is not None:
+        return known.model_validate(data)
+    if stored_type not in UPCASTERS:
+        message = f"the event type {stored_type!r} is not known to this build"
+        raise UnknownEventError(message)
+    newer, lift = UPCASTERS[stored_type]
+    return decode_event(newer, lift(data))

@@ -152,12 +152,7 @@ def decode_commit(payload: bytes, entity: EntityAddress) -> Commit:
     """
     try:
         fields = msgpack.unpackb(payload, timestamp=3)
-        if fields[0] != FORMAT:
-            message = f"a commit of format {fields[0]!r}; known here: {FORMAT}"
-            raise UnreadableCommitError(message)
-        if fields[2] != str(entity):
-            message = f"a commit of {fields[2]!r} under the subject of {entity}"
-            raise UnreadableCommitError(message)
+        _check_head(fields, entity)
         return Commit(
             id=fields[1],
             entity=entity,
@@ -174,6 +169,25 @@ def decode_commit(payload: bytes, entity: EntityAddress) -> Commit:
         raise UnreadableCommitError(message) from error
 
 
+def _check_head(fields: list[Any], entity: EntityAddress) -> None:
+    if fields[0] != FORMAT:
+        message = f"a commit of format {fields[0]!r}; known here: {FORMAT}"
+        raise UnreadableCommitError(message)
+    if fields[2] != str(entity):
+        message = f"a commit of {fields[2]!r} under the subject of {entity}"
+        raise UnreadableCommitError(message)
+
+
 def _decode_origin(fields: list[Any]) -> Origin:
     mark = fields[8]
-    return Origin(*fields[:8], mark=None if mark is None else Mark(mark[0], mark[1]))
+    return Origin(
+        command_id=fields[0],
+        principal=fields[1],
+        source=fields[2],
+        time=fields[3],
+        correlation_id=fields[4],
+        causation_id=fields[5],
+        on_behalf_of=fields[6],
+        traceparent=fields[7],
+        mark=None if mark is None else Mark(mark[0], mark[1]),
+    )

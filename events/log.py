@@ -234,8 +234,6 @@ class _Append:
     async def _refused(self, error: APIError) -> Head | None:
         if error.err_code == WRONG_LAST_SEQUENCE:
             return await self._landed()
-        if error.code == 503 or (error.description or "").startswith("insufficient"):
-            raise LogFullError(error.description) from error
         message = f"the log refused a commit of {self.commit.entity}: {error.description}"
         raise LogFullError(message) from error
 

@@ -55,9 +55,7 @@ class CommandCheck(CheckSchedule):
     environment: dict[str, str] = Field(default_factory=dict, description="secrets as env:NAME")
 
 
-Check = Annotated[
-    HttpCheck | TcpCheck | ProcessCheck | CommandCheck, Field(discriminator="kind")
-]
+Check = Annotated[HttpCheck | TcpCheck | ProcessCheck | CommandCheck, Field(discriminator="kind")]
 
 
 class ChildProcess(Value):

@@ -8,6 +8,7 @@ STATE_STREAM = "STANDFAST_STATE"
 TELEMETRY_STREAM = "STANDFAST_TELEMETRY"
 CHECKPOINT_STREAM = "STANDFAST_CHECKPOINTS"
 
+_STATE_TOKENS = 4
 STATE_SUBJECTS = "sf.>"
 TELEMETRY_SUBJECTS = "sft.>"
 CHECKPOINT_SUBJECTS = "sfk.>"
@@ -27,7 +28,7 @@ def state_filter(kind: str, bucket: int | None = None) -> str:
 def entity_of(subject: str) -> EntityAddress:
     """Read an entity's address from the subject of its commits. Raises `InvalidAddressError`."""
     parts = subject.split(".")
-    if len(parts) != 4 or parts[0] != "sf":
+    if len(parts) != _STATE_TOKENS or parts[0] != "sf":
         message = f"a state subject is sf.<kind>.<bucket>.<id>, not {subject!r}"
         raise InvalidAddressError(message)
     return EntityAddress(parts[1], decode_token(parts[3]))

@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from actors.service import Down, NoData, Watched
+from effects.heartbeat import Heartbeat
 from effects.lag import LAG_SECONDS_MAX, LoopLag
 from evaluation.watching import Watching
 from events.reader import Start
 from events.service import ServiceConfigured, ServiceRetired
 from events.telemetry_log import PROBE, TelemetryReader
-from effects.heartbeat import Heartbeat
 from standfast.reporter import Reporter
 from standfast.service_book import ServiceBook
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from effects.clock import SystemClock
+from effects.heartbeat import HEARTBEAT_SECONDS, Heartbeat
 from effects.lag import LAG_SECONDS_MAX, LoopLag
 from effects.probes.any import AnyProbe
 from effects.probes.canary import INTERVAL_SECONDS, Canary
@@ -15,7 +16,6 @@ from effects.probes.scheduler import CONCURRENCY_MAX, Scheduler
 from evaluation.series import probe_rows
 from events.service import ServiceConfigured, ServiceProbeRequested, ServiceRetired, TcpCheck
 from events.telemetry_log import TelemetryWriter
-from effects.heartbeat import HEARTBEAT_SECONDS, Heartbeat
 from standfast.service_book import ServiceBook
 
 if TYPE_CHECKING:

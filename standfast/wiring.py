@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from effects.clock import SystemClock
-from effects.recovery.process import ChildProcesses
 from standfast.runtime import NotRunningError, Situation
-from standfast.web.access import Token
+from standfast.web.access import Scope, Token
 from standfast.web.serving import Web, WebSettings
 
 if TYPE_CHECKING:
@@ -36,7 +34,7 @@ def web_settings(situation: Situation) -> WebSettings:
         projections_url=situation.projections_url,
         host=web.address,
         port=web.port,
-        tokens=tuple(Token(one.name, one.scope, one.sha256) for one in web.tokens),
+        tokens=tuple(Token(one.name, Scope[one.scope.upper()], one.sha256) for one in web.tokens),
         platform=situation.runtime.platform,
         build=situation.runtime.build,
         expected_services=expected,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import ConfigDict, SkipValidation, TypeAdapter
@@ -101,30 +102,6 @@ class StartPolicy(Command):
 
 def decider_of(policy: Policy[S]) -> Decider[PolicyState[S]]:
     """Give the decider by which a host keeps a policy, as it keeps any entity."""
-
-    def decide(state: PolicyState[S], command: Command, now: datetime) -> Decision:
-        match command:
-            case StartPolicy(position=position):
-                return [] if state.position else [_started(position)]
-            case Observe(envelope=envelope, delivered=delivered):
-                if _has_handled(state, envelope):
-                    return []
-                conclusion = _observed(policy, state.knows, envelope, now)
-                read = (envelope.position, envelope.index)
-                return _advance(state, conclusion, read, delivered)
-            case Consider(position=position, index=index, delivered=delivered):
-                conclusion = policy.tick(state.knows, now)
-                return _advance(state, conclusion, (position, index), delivered)
-            case _:
-                return Declined(f"a policy does not know {type(command).__name__}")
-
-    def evolve(state: PolicyState[S], event: Event) -> PolicyState[S]:
-        if isinstance(event, PolicyAdvanced):
-            return _advanced(state, event)
-        if isinstance(event, CauseQuarantined):
-            return state
-        return state.model_copy(update={"knows": policy.evolve(state.knows, event)})
-
     return Decider(
         kind="policy",
         initial=policy.states(knows=policy.initial),
@@ -132,10 +109,37 @@ def decider_of(policy: Policy[S]) -> Decider[PolicyState[S]]:
         state_version=1,
         commands=(),
         events=(PolicyAdvanced, CauseQuarantined, *policy.notes),
-        decide=decide,
-        evolve=evolve,
+        decide=partial(_decide, policy),
+        evolve=partial(_evolve, policy),
         due=lambda state: policy.due(state.knows),
     )
+
+
+def _decide(policy: Policy[S], state: PolicyState[S], command: Command, now: datetime) -> Decision:
+    match command:
+        case StartPolicy(position=position):
+            return [] if state.position else [_started(position)]
+        case Observe(envelope=envelope) if _has_handled(state, envelope):
+            return []
+        case Observe(envelope=envelope, delivered=delivered):
+            conclusion = _observed(policy, state.knows, envelope, now)
+            read = (envelope.position, envelope.index)
+            return _advance(state, conclusion, read, delivered)
+        case Consider(position=position, index=index, delivered=delivered):
+            conclusion = policy.tick(state.knows, now)
+            return _advance(state, conclusion, (position, index), delivered)
+        case _:
+            return Declined(f"a policy does not know {type(command).__name__}")
+
+
+def _evolve(policy: Policy[S], state: PolicyState[S], event: Event) -> PolicyState[S]:
+    match event:
+        case PolicyAdvanced():
+            return _advanced(state, event)
+        case CauseQuarantined():
+            return state
+        case _:
+            return state.model_copy(update={"knows": policy.evolve(state.knows, event)})
 
 
 def _observed(policy: Policy[S], knows: S, envelope: Envelope, now: datetime) -> Conclusion:

@@ -28,6 +28,7 @@ from events.topology import TopologyDeclared
 
 PROBES_MAX = 20
 
+
 def observe(picture: Picture, envelope: Envelope, now: datetime) -> Conclusion:
     """Conclude from a fact about a service or about the platform's shape."""
     event, service = envelope.event, envelope.entity.id
@@ -172,9 +173,7 @@ def _open(symptom: Symptom) -> Conclusion:
 def _take_over(picture: Picture, symptom: Symptom, explained: list[Case]) -> Conclusion:
     """Make the symptom the cause of the oldest incident it explains; the others end in it."""
     case, *others = explained
-    command = ChangeCause(
-        cause=symptom.service, reason=symptom.reason, evidence=symptom.evidence
-    )
+    command = ChangeCause(cause=symptom.service, reason=symptom.reason, evidence=symptom.evidence)
     conclusion = Conclusion(
         notes=[
             CaseCauseChanged(incident=case.incident, cause=symptom.service),

@@ -61,7 +61,7 @@ class Knowledge(Value):
     runs: dict[str, Run] = {}
 
 
-def observe(knows: Knowledge, envelope: Envelope, now: datetime) -> Conclusion:
+def observe(knows: Knowledge, envelope: Envelope, now: datetime) -> Conclusion:  # noqa: C901  (one match over all that can be asked)
     """Conclude from a fact whether something is to be mended, or has been."""
     del now
     event, entity = envelope.event, envelope.entity
@@ -88,9 +88,7 @@ def observe(knows: Knowledge, envelope: Envelope, now: datetime) -> Conclusion:
             return Conclusion()
 
 
-def _health(
-    knows: Knowledge, service: str, envelope: Envelope, *, failing: bool
-) -> Conclusion:
+def _health(knows: Knowledge, service: str, envelope: Envelope, *, failing: bool) -> Conclusion:
     if (service in knows.failing) == failing:
         return Conclusion()
     report = ReportServiceHealth(service=service, healthy=not failing)
@@ -121,13 +119,13 @@ def _begin(knows: Knowledge, cause: str, envelope: Envelope) -> Conclusion:
     return Conclusion(notes=[began], wishes=[_to_recovery(began.recovery, command, envelope)])
 
 
-def plan(
-    services: dict[str, Node], cause: str, action: RecoveryAction
-) -> tuple[Step, ...]:
+def plan(services: dict[str, Node], cause: str, action: RecoveryAction) -> tuple[Step, ...]:
     """Give the steps: the cause is mended, then what needs it is waited for, in order."""
     steps = [_step(cause, action, wait_first=False)]
-    for name in dependents_of(services, cause)[:DEPENDENTS_MAX]:
-        steps.append(_step(name, services[name].recovery, wait_first=True))
+    steps.extend(
+        _step(name, services[name].recovery, wait_first=True)
+        for name in dependents_of(services, cause)[:DEPENDENTS_MAX]
+    )
     return tuple(steps)
 
 
@@ -164,9 +162,7 @@ def _cancel_waiting(knows: Knowledge, envelope: Envelope) -> Conclusion:
         return Conclusion()
     command = CancelRecovery(by="policy:mend", reason="healthy again without it")
     waiting = [run for run in knows.runs.values() if run.incident == envelope.entity.id]
-    return Conclusion(
-        wishes=[_to_recovery(run.recovery, command, envelope) for run in waiting]
-    )
+    return Conclusion(wishes=[_to_recovery(run.recovery, command, envelope) for run in waiting])
 
 
 def _planned(incident: str, mode: str, envelope: Envelope) -> Conclusion:

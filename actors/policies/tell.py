@@ -1,4 +1,4 @@
-"""Whom to tell of what: incidents, failed recoveries, parked entities, and services out of sight."""
+"""Whom to tell of what: incidents, failed recoveries, what is parked, and what nobody sees."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Knowledge(Value):
     blind: frozenset[str] = frozenset()
 
 
-def observe(knows: Knowledge, envelope: Envelope, now: datetime) -> Conclusion:
+def observe(knows: Knowledge, envelope: Envelope, now: datetime) -> Conclusion:  # noqa: C901  (one match over all that can be asked)
     """Conclude from a fact whether people must be told, or told that it is over."""
     del now
     event, entity = envelope.event, envelope.entity
@@ -215,7 +215,7 @@ def _tell_blind(knows: Knowledge, blind: frozenset[str], envelope: Envelope) -> 
     return _fire(knows, NO_DATA_ALERT, labels, {"summary": summary}, envelope)
 
 
-def _fire(  # noqa: PLR0913  (each is a field of the alert)
+def _fire(
     knows: Knowledge,
     alert: str,
     labels: dict[str, str],

@@ -61,7 +61,7 @@ def decide(state: Recovery, command: Command, now: datetime) -> Decision:
     return events
 
 
-def _decide_command(state: Recovery, command: Command, now: datetime) -> Decision:
+def _decide_command(state: Recovery, command: Command, now: datetime) -> Decision:  # noqa: C901  (one match over all that can be asked)
     match state, command:
         case _, Tick():
             return _tick(state, now)

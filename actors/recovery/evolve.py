@@ -45,7 +45,7 @@ from events.recovery import (
 End = Literal["succeeded", "failed", "unknown", "cancelled"]
 
 
-def evolve(state: Recovery, event: RecoveryEvent | EffectEvent) -> Recovery:
+def evolve(state: Recovery, event: RecoveryEvent | EffectEvent) -> Recovery:  # noqa: C901  (one match over all of it)
     """Give the state after an event."""
     match event:
         case RecoveryPlanned():
@@ -130,9 +130,7 @@ def _after_effect(state: Recovery, event: EffectEvent) -> Recovery:
     intents = state.intents.after(event)
     match state, event:
         case Between(), EffectIntended():
-            return Acting(
-                plan=state.plan, step=state.step, attempt=state.attempt, intents=intents
-            )
+            return Acting(plan=state.plan, step=state.step, attempt=state.attempt, intents=intents)
         case Acting(), EffectCancelRequested(reason=reason):
             return state.model_copy(update={"cancelled_by": reason})
         case Acting(), EffectSucceeded(detail=detail):

@@ -108,7 +108,8 @@ class Checkpoints:
         identity = self._log.identity
         if fields[:3] != [FORMAT, identity.log_id, identity.generation]:
             return None
-        return Part(*fields[3:8], entities=tuple(fields[8]))
+        kind, bucket, sequence, part, parts, entities = fields[3:9]
+        return Part(kind, bucket, sequence, part, parts, tuple(entities))
 
     async def read(
         self, kinds: Iterable[str], before: int | None = None

@@ -110,7 +110,17 @@ def decode_request(payload: bytes) -> Request:
             entity=EntityAddress.parse(fields[1]),
             command=fields[2],
             arguments=fields[3],
-            origin=Origin(*fields[4:12], mark=mark),
+            origin=Origin(
+                command_id=fields[4],
+                principal=fields[5],
+                source=fields[6],
+                time=fields[7],
+                correlation_id=fields[8],
+                causation_id=fields[9],
+                on_behalf_of=fields[10],
+                traceparent=fields[11],
+                mark=mark,
+            ),
         )
     except (ValueError, TypeError, IndexError, KeyError, msgpack.UnpackException) as error:
         message = f"not a request: {type(error).__name__}: {error}"

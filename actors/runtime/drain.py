@@ -111,9 +111,7 @@ class Drainer:
         for index, event in enumerate(draft.events):
             if type(event) in NOTED:
                 origin = draft.origins[draft.facts[index].origin]
-                place = Wished(
-                    entity.head.sequence, f"{commit.id}.{index}", origin.correlation_id
-                )
+                place = Wished(entity.head.sequence, f"{commit.id}.{index}", origin.correlation_id)
                 entity.note(event, place)
         self.committed(entity, draft)
 

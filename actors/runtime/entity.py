@@ -109,7 +109,9 @@ class Entity:
                 self.state = self.evolved(self.state, event)
                 if type(event) in NOTED:
                     origin = stored.commit.origins[fact.origin]
-                    self.note(event, Wished(sequence, f"{commit_id}.{index}", origin.correlation_id))
+                    self.note(
+                        event, Wished(sequence, f"{commit_id}.{index}", origin.correlation_id)
+                    )
         except Exception as error:  # noqa: BLE001  (any error parks this one entity)
             self._give_up(stored, where, f"{type(error).__name__}: {error}")
 
@@ -119,7 +121,7 @@ class Entity:
             if fact.type in (EntityParked.type, EntityReleased.type):
                 self.note(decode_event(fact.type, fact.data), None)
 
-    def evolved(self, state: Any, event: Event) -> Any:
+    def evolved(self, state: Any, event: Event) -> Any:  # noqa: ANN401  (of its kind's type)
         """Give a state after an event; events of any entity leave it as it is."""
         if isinstance(event, CommandDeclined | EntityParked | EntityReleased):
             return state

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import msgpack
@@ -68,9 +68,7 @@ class Handing:
     """Keeps one task for each open intent that its executor has not accepted yet."""
 
     client: Client
-    _tasks: dict[Key, asyncio.Task[None]] = field(
-        default_factory=dict
-    )
+    _tasks: dict[Key, asyncio.Task[None]] = field(default_factory=dict)
 
     def offer(self, entity: Entity) -> None:
         """Hand over what the entity wants now, and drop what it no longer wants."""
@@ -89,17 +87,21 @@ class Handing:
         """Stop handing over for an entity that is hosted elsewhere now."""
         self._drop_all_but(address, set())
 
-    def _drop_all_but(
-        self, address: EntityAddress, wanted: set[Key]
-    ) -> None:
+    def _drop_all_but(self, address: EntityAddress, wanted: set[Key]) -> None:
         for key in [key for key in self._tasks if key[0] == address and key not in wanted]:
             self._tasks.pop(key).cancel()
 
     def _start(self, entity: Entity, intent: Intent, key: Key) -> None:
         if key in self._tasks:
             return
+        wished = entity.intents[intent.number]
         errand = Errand(
-            entity.address, intent, *astuple(entity.intents[intent.number]), cancelled=key[2]
+            entity=entity.address,
+            intent=intent,
+            sequence=wished.sequence,
+            cause_id=wished.event_id,
+            correlation_id=wished.correlation_id,
+            cancelled=key[2],
         )
         self._tasks[key] = asyncio.create_task(self._hand(errand))
 

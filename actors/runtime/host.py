@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from nats.aio.subscription import Subscription
 
     from actors.runtime.entity import Entity
+    from actors.runtime.letters import Draft
     from events.commit import Author
     from events.log import Log
 
@@ -101,7 +102,7 @@ class Host:
             self.store,
             self.settings.author,
             self.clock,
-            lambda entity, draft: self.mailroom.committed(entity, draft),
+            self._committed,
         )
         self.mailroom = Mailroom(
             self.settings.name,
@@ -113,6 +114,9 @@ class Host:
             after_commit=self._after_commit,
             lost=self._give_up_bucket,
         )
+
+    def _committed(self, entity: Entity, draft: Draft) -> None:
+        self.mailroom.committed(entity, draft)
 
     async def run(self) -> None:
         """Serve until cancelled. Any error in the host itself ends it; a new one recovers."""

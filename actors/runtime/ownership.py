@@ -32,9 +32,7 @@ class Ownership:
 
     def owns_bucket(self, kind: str, bucket: int) -> bool:
         """Say whether a bucket of a kind is the host's."""
-        return any(
-            part.kind == kind and part.first <= bucket <= part.last for part in self.ranges
-        )
+        return any(part.kind == kind and part.first <= bucket <= part.last for part in self.ranges)
 
     def without(self, kind: str, bucket: int) -> Ownership:
         """Give the ownership after a bucket was given up."""
@@ -47,9 +45,7 @@ class Ownership:
                 ranges.append(BucketRange(kind=kind, first=part.first, last=bucket - 1))
             if bucket < part.last:
                 ranges.append(BucketRange(kind=kind, first=bucket + 1, last=part.last))
-        return Ownership(
-            self.epoch, tuple(ranges), self.isolated_here, self.isolated_elsewhere
-        )
+        return Ownership(self.epoch, tuple(ranges), self.isolated_here, self.isolated_elsewhere)
 
     def command_filters(self) -> list[str]:
         """Give the subjects under which commands for the host arrive."""
@@ -65,16 +61,12 @@ class Ownership:
 
 def ownership_of(placement: Placement, host: str) -> Ownership:
     """Give what a host owns by a placement."""
-    owners = {
-        EntityAddress.parse(address): owner for address, owner in placement.isolated.items()
-    }
+    owners = {EntityAddress.parse(address): owner for address, owner in placement.isolated.items()}
     return Ownership(
         epoch=placement.epoch,
         ranges=placement.hosts.get(host, ()),
         isolated_here=frozenset(entity for entity, owner in owners.items() if owner == host),
-        isolated_elsewhere=frozenset(
-            entity for entity, owner in owners.items() if owner != host
-        ),
+        isolated_elsewhere=frozenset(entity for entity, owner in owners.items() if owner != host),
     )
 
 

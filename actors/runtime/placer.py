@@ -20,14 +20,12 @@ ANSWER_SECONDS = 30.0
 
 def place(address: str, runtime_path: str, names: Sequence[str]) -> dict[str, int]:
     """Make each named host that does not live, and give the hosts' pids."""
-    ray.init(
-        address=address, namespace=NAMESPACE, log_to_driver=False, configure_logging=False
-    )
+    ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, configure_logging=False)
     actors = {name: _get_or_make(name, runtime_path) for name in names}
     return {name: _pid(name, actor, runtime_path) for name, actor in actors.items()}
 
 
-def _get_or_make(name: str, runtime_path: str) -> Any:
+def _get_or_make(name: str, runtime_path: str) -> Any:  # noqa: ANN401  (Ray's handles have no type)
     actor = ray.remote(HostActor).options(
         name=name,
         namespace=NAMESPACE,
@@ -40,7 +38,7 @@ def _get_or_make(name: str, runtime_path: str) -> Any:
     return actor.remote(Join(name, runtime_path))
 
 
-def _pid(name: str, actor: Any, runtime_path: str) -> int:
+def _pid(name: str, actor: Any, runtime_path: str) -> int:  # noqa: ANN401
     """Ask a host for its pid; one that does not answer is made anew, once."""
     try:
         return int(ray.get(actor.pid.remote(), timeout=ANSWER_SECONDS))

@@ -111,8 +111,9 @@ class PolicyRunner:
 
     def _causes_in(self, message: Message) -> Iterator[Envelope]:
         """Give the events of a message that the policy reads, unreadable commits left out."""
-        if message.subject.startswith("sf.policy.") and self.entity.address.token == (
-            message.subject.rpartition(".")[2]
+        if (
+            message.subject.startswith("sf.policy.")
+            and self.entity.address.token == (message.subject.rpartition(".")[2])
         ):
             return
         try:

@@ -66,7 +66,7 @@ class HostActor:
     def _serve(self) -> None:
         try:
             asyncio.run(serve(self._join, self._node))
-        except BaseException:  # noqa: BLE001  (whatever it was, a fresh process recovers)
+        except BaseException:
             _LOGGER.exception("the host %s ends", self._join.name)
         finally:
             time.sleep(RESTART_SECONDS)

@@ -40,9 +40,7 @@ class SoloWriter:
     async def give(self, command: Command) -> Answer:
         """Carry out a command and give its answer."""
         answers: list[Answer] = []
-        letter = Letter(
-            type(command).__name__, {}, self._origin(), answers.append, command=command
-        )
+        letter = Letter(type(command).__name__, {}, self._origin(), answers.append, command=command)
         self.entity.mailbox.append(letter)
         drainer = Drainer(
             self.log, Store(self.log), self.author, _now, committed=lambda _entity, _draft: None

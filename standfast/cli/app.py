@@ -22,6 +22,11 @@ app = typer.Typer(
 up.register(app)
 
 
+@app.callback()
+def _root() -> None:
+    """Keep commands as such, even a single one."""
+
+
 def run() -> None:
     """Run the command line."""
     app()

@@ -54,9 +54,7 @@ async def changes(log: Log, loaded: Loaded) -> list[list[Change]]:
     shape: list[Change] = [
         (
             EntityAddress("platform", name),
-            ConfigurePlatform(
-                settings=platform_settings(configuration), configuration_hash=digest
-            ),
+            ConfigurePlatform(settings=platform_settings(configuration), configuration_hash=digest),
         ),
         (
             EntityAddress("topology", name),
@@ -78,9 +76,7 @@ async def changes(log: Log, loaded: Loaded) -> list[list[Change]]:
 
 
 def _configure(settings: object, digest: str) -> ConfigureService:
-    return ConfigureService.model_validate(
-        {"settings": settings, "configuration_hash": digest}
-    )
+    return ConfigureService.model_validate({"settings": settings, "configuration_hash": digest})
 
 
 def _retire(source: str, digest: str) -> RetireService:

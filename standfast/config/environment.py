@@ -44,9 +44,7 @@ def variables(root: type[BaseModel]) -> Iterator[tuple[tuple[str, ...], str]]:
     yield from _walk(root, ())
 
 
-def _walk(
-    root: type[BaseModel], path: tuple[str, ...]
-) -> Iterator[tuple[tuple[str, ...], str]]:
+def _walk(root: type[BaseModel], path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
     model = model_at(root, list(path))
     for name in model.model_fields if model is not None else ():
         inner = (*path, name)

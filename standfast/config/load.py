@@ -145,8 +145,7 @@ def _follows(detail: dict[str, Any], details: list[dict[str, Any]]) -> bool:
     """Say whether a list only seems too short because its items have mistakes of their own."""
     place = detail["loc"]
     return detail["type"] == "too_short" and any(
-        other["loc"][: len(place)] == place and len(other["loc"]) > len(place)
-        for other in details
+        other["loc"][: len(place)] == place and len(other["loc"]) > len(place) for other in details
     )
 
 

@@ -139,7 +139,7 @@ class Configuration(Value):
         self._check_names(f"services.{name}.depends_on", settings.depends_on, self.services)
         names = [check.name for check in settings.checks]
         if repeated := {one for one in names if names.count(one) > 1}:
-            message = f"services.{name}.checks: two checks are named {sorted(repeated)[0]!r}"
+            message = f"services.{name}.checks: two checks are named {min(repeated)!r}"
             raise ValueError(message)
         refuse_secrets(name, settings)
 

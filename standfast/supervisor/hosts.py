@@ -86,8 +86,7 @@ class Hosts:
             self.log, self.runtime.author, "process:supervisor", PLACEMENT_ADDRESS
         )
         hosts = {
-            name: tuple(BucketRange(kind=kind) for kind in kinds)
-            for name, kinds in HOSTED.items()
+            name: tuple(BucketRange(kind=kind) for kind in kinds) for name, kinds in HOSTED.items()
         }
         answer = await writer.give(PlaceBuckets(hosts=hosts, isolated=isolated))
         if not answer.accepted:

@@ -25,9 +25,7 @@ _PASSED_ON = ("COV_", "COVERAGE_", "COV")
 
 def base_environment() -> dict[str, str]:
     """Give what all processes need: our packages before any namesakes, and no buffering."""
-    passed = {
-        name: value for name, value in os.environ.items() if name.startswith(_PASSED_ON)
-    }
+    passed = {name: value for name, value in os.environ.items() if name.startswith(_PASSED_ON)}
     return {**passed, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
 
 
@@ -84,7 +82,15 @@ def ray_spec(directory: StateDirectory, port: int, hosts: int) -> ChildSpec:
     ray = os.path.join(os.path.dirname(sys.executable), "ray")  # noqa: PTH118, PTH120
     return ChildSpec(
         name=RAY,
-        command=(sys.executable, ray, "start", "--head", "--block", *flags, "--disable-usage-stats"),
+        command=(
+            sys.executable,
+            ray,
+            "start",
+            "--head",
+            "--block",
+            *flags,
+            "--disable-usage-stats",
+        ),
         working_directory=directory.ray,
         environment=ray_environment(directory),
         stop_timeout_seconds=STOP_SECONDS,

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nats.errors import Error as NatsError
 
@@ -26,7 +26,7 @@ from standfast.supervisor.ports import kept_port
 from standfast.supervisor.processes import LOG, ROLES, log_spec, role_spec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from nats.aio.client import Client
 
@@ -158,8 +158,8 @@ class Supervisor:
             self._spawn(self._keep(spec))
         self._spawn(self._hosts.keep())
 
-    def _spawn(self, work: object) -> None:
-        task = asyncio.create_task(work)  # type: ignore[arg-type]  # a coroutine
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

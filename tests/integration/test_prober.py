@@ -7,8 +7,6 @@ import socketserver
 import threading
 import time
 from contextlib import asynccontextmanager
-from datetime import UTC
-from datetime import datetime as moment
 from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -21,58 +19,23 @@ from effects.ports import Observed
 from effects.probes.canary import Canary
 from evaluation.series import readings_of
 from events.address import EntityAddress
-from events.reader import Start
 from events.server import free_port
 from events.service import Check, CommandCheck, HttpCheck, ProcessCheck, TcpCheck
-from events.telemetry import Row, labels_of
-from events.telemetry_log import TelemetryReader, TelemetryWriter, WriterLimits
 from standfast.prober import Prober, ProberSettings
 from tests.fixtures.nats import connect_to, fresh_log
 from tests.fixtures.service_host import Services, vantage
 from tests.waiting import until
+from tests.watching import (
+    Ledger,
+    block,
+    running,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
-    from datetime import datetime
 
-    from nats.aio.client import Client
-
-    from evaluation.series import Reading
     from events.log import Log
-    from events.telemetry import Batch
     from tests.fixtures.nats import NatsServer
-
-
-class Ledger:
-    """All telemetry of a log, as it was read."""
-
-    def __init__(self) -> None:
-        self.batches: list[Batch] = []
-        self.readings: dict[str, list[Reading]] = {}
-        self.reader: TelemetryReader | None = None
-
-    def of(self, service: str) -> list[Reading]:
-        return self.readings.get(service, [])
-
-    async def follow(self, client: Client, filters: tuple[str, ...] = ("sft.probe.>",)) -> None:
-        self.reader = TelemetryReader(client, filters, Start())
-        async for stored in self.reader.batches():
-            for one in stored:
-                self.batches.append(one.batch)
-                for service, _, reading in readings_of(one.batch, one.sequence):
-                    self.readings.setdefault(service, []).append(reading)
-
-
-@asynccontextmanager
-async def running(*coroutines: object) -> AsyncIterator[None]:
-    tasks = [asyncio.ensure_future(one) for one in coroutines]  # type: ignore[call-overload]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        for outcome in await asyncio.gather(*tasks, return_exceptions=True):
-            assert isinstance(outcome, asyncio.CancelledError), outcome
 
 
 @asynccontextmanager
@@ -102,11 +65,6 @@ def open_port() -> Iterator[int]:
 
 class Nothing(socketserver.BaseRequestHandler):
     """Accepts, and says nothing."""
-
-
-def block(seconds: float) -> None:
-    """Hold up the event loop."""
-    time.sleep(seconds)
 
 
 async def test_a_prober_runs_the_checks_of_the_log_and_follows_changes(
@@ -238,77 +196,6 @@ async def test_a_prober_outlives_the_log(own_server: NatsServer, open_port: int)
     assert len(times) == len(set(times))
     await services.stop()
     await client.close()
-
-
-async def test_what_waits_too_long_for_the_log_is_dropped_oldest_first_and_counted(
-    own_server: NatsServer,
-) -> None:
-    client = await connect_to(own_server)
-    log = await fresh_log(client)
-    limits = WriterLimits(waiting_batches_max=5, in_flight_max=1)
-    writer, ledger = TelemetryWriter(client, vantage("w"), "probe", limits), Ledger()
-    own_server.pause()
-    for number in range(10):
-        writer.add(row(number))
-        writer.flush()
-    own_server.resume()
-    async with running(ledger.follow(log.client)):
-        await until(lambda: writer.waiting_batches == 0, 20)
-        await until(lambda: len(ledger.batches) == writer.sent_samples)
-    values = [int(batch.values[0]) for batch in ledger.batches]
-    assert writer.sent_samples + writer.dropped_samples == 10
-    assert values[-5:] == [5, 6, 7, 8, 9]
-    await writer.close()
-    await client.close()
-
-
-def row(value: float, text: str = "") -> Row:
-    details = {"reason": text} if text else None
-    return Row(labels_of("m", text="t"), now(), value, details)
-
-
-def now() -> datetime:
-    return moment.now(UTC)
-
-
-async def test_a_batch_is_full_at_five_hundred_or_old_after_a_quarter_of_a_second(
-    log: Log,
-) -> None:
-    writer, ledger = TelemetryWriter(log.client, vantage("w")), Ledger()
-    async with running(ledger.follow(log.client)):
-        for number in range(1100):
-            writer.add(row(number))
-        await until(lambda: len(ledger.batches) == 2)
-        assert [len(batch) for batch in ledger.batches] == [500, 500]
-        await until(lambda: len(ledger.batches) == 3)
-    assert len(ledger.batches[2]) == 100
-    await writer.close()
-
-
-async def test_a_batch_over_the_message_limit_is_halved_and_a_hopeless_row_is_dropped(
-    log: Log,
-) -> None:
-    writer, ledger = TelemetryWriter(log.client, vantage("w")), Ledger()
-    async with running(ledger.follow(log.client)):
-        for number in range(20):
-            writer.add(row(number, "x" * 100_000))
-        writer.add(row(20, "x" * 2_000_000))
-        writer.flush()
-        await until(lambda: sum(len(batch) for batch in ledger.batches) == 20)
-    assert writer.dropped_samples == 1
-    await writer.close()
-
-
-async def test_a_message_that_is_no_telemetry_is_skipped_and_counted(log: Log) -> None:
-    writer, ledger = TelemetryWriter(log.client, vantage("w")), Ledger()
-    async with running(ledger.follow(log.client)):
-        await log.client.jetstream().publish("sft.probe.stranger", b"\x93nonsense")
-        writer.add(row(1))
-        writer.flush()
-        await until(lambda: ledger.batches)
-        assert ledger.reader is not None
-        assert ledger.reader.unreadable_messages == 1
-    await writer.close()
 
 
 async def test_a_canary_is_shared_by_all_who_ask_at_once_and_looks_after_they_ask() -> None:
