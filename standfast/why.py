@@ -89,9 +89,14 @@ class MemoryJournal:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One event of a chain. `parent` is the id of the event it follows from, if any is shown."""
+    """One event of a chain.
+
+    `cause` is the id of the event that the log names as its cause, where it is in the chain.
+    `parent` is that, or else the entity's event before it, one `depth` or none above.
+    """
 
     depth: int
+    cause: str | None
     parent: str | None
     time: str
     entity: str
@@ -248,34 +253,44 @@ def _links(rows: list[Row]) -> Iterator[Link]:
     for row in rows:
         cause, before = row["causation_id"], last_of_entity.get(row["entity"])
         if cause in depths:
-            parent, depth = cause, depths[cause] + 1
+            place = _At(depths[cause] + 1, cause, cause)
         else:
-            parent, depth = before, depths[before] if before else 0
-        depths[row["id"]] = depth
+            place = _At(depths[before] if before else 0, None, before)
+        depths[row["id"]] = place.depth
         last_of_entity[row["entity"]] = row["id"]
-        yield from _link(row, parent, depth)
+        yield from _link(row, place)
 
 
-def _link(row: Row, parent: str | None, depth: int) -> Iterator[Link]:
+@dataclass(frozen=True, slots=True)
+class _At:
+    """Where in the chain an event is."""
+
+    depth: int
+    cause: str | None
+    parent: str | None
+
+
+def _link(row: Row, at: _At) -> Iterator[Link]:
     try:
         event = decode_event(row["type"], json.loads(row["data"]))
     except ValueError:
         text = f"an event that this build cannot read: {row['type']}"
-        yield _as_link(row, parent, depth, row["type"], "plain", text)
+        yield _as_link(row, at, row["type"], "plain", text)
         return
     if isinstance(event, ServiceWentDown):
         failed = next((e for e in event.evidence.excerpt if not e.succeeded), None)
         time = moment_text(failed.time if failed else event.since)
         text = first_probe_text(event, row["entity"].partition("/")[2])
-        yield _as_link({**row, "time": time}, parent, depth, "ProbeFailed", "bad", text)
+        yield _as_link({**row, "time": time}, at, "ProbeFailed", "bad", text)
     name, text = type(event).__name__, describe(event, row["entity"])
-    yield _as_link(row, parent, depth, name, tone_of(event), text)
+    yield _as_link(row, at, name, tone_of(event), text)
 
 
-def _as_link(row: Row, parent: str | None, depth: int, event: str, tone: Tone, text: str) -> Link:
+def _as_link(row: Row, at: _At, event: str, tone: Tone, text: str) -> Link:
     return Link(
-        depth=depth,
-        parent=parent,
+        depth=at.depth,
+        cause=at.cause,
+        parent=at.parent,
         time=row["time"],
         entity=row["entity"],
         event=event,

@@ -76,7 +76,7 @@ def answer(
     """Give a problem to whoever asked: as a page to a browser, else as JSON."""
     if not wants_page(request):
         return problem_response(content, headers)
-    page = render("problem.html", content["status"], **content)
+    page = render("problem.html", content["status"], problem=content)
     page.headers.update(headers or {})
     return page
 
