@@ -139,13 +139,17 @@ class Progress(Protocol):
 
 
 class Effect(Protocol[P]):
-    """One way to touch the world.
+    """One way to touch the world."""
 
-    `repeatable`: doing it twice is as doing it once. `checkable`: `verify` can tell.
-    """
+    @property
+    def repeatable(self) -> bool:
+        """Whether doing it twice is as doing it once."""
+        ...
 
-    repeatable: bool
-    checkable: bool
+    @property
+    def checkable(self) -> bool:
+        """Whether `verify` can tell."""
+        ...
 
     async def prepare(self, assignment: Assignment) -> P | Failed:
         """Check arguments and settings and gather what is needed. The world is not touched."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 MAGIC = b"SFJ1"
 RECORD_BYTES_MAX = 1024 * 1024
 COMPACT_BYTES_MIN = 4 * 1024 * 1024
-KEPT = timedelta(hours=1)
+KEPT = timedelta(minutes=10)
 """How long after its deadline an entry is remembered: later, its errand is refused as too late."""
 
 ACCEPTED, BEGUN, ENDED, REPORTED, CANCELLED = "accepted", "begun", "ended", "reported", "cancelled"

@@ -12,16 +12,15 @@ from typing import TYPE_CHECKING
 import apprise
 
 from effects.contract import Failed, Guard, Result, Succeeded, Unknown
-from effects.notifiers.receivers import shown_place
+from effects.notifiers.settings import shown_place
 from effects.notifiers.texts import body_of, title_of
 from effects.notifiers.webhook import judge
 from effects.secrets import SecretUnavailableError, resolve
 
 if TYPE_CHECKING:
     from effects.notifiers.letter import Letter
-    from effects.notifiers.receivers import AppriseReceiver
+    from effects.notifiers.settings import AppriseReceiver
 
-SEND_SECONDS_MAX = 14.0
 THREADS_MAX = 8
 LINES_MAX = 100
 _STATUS = re.compile(r"error=(\d{3})\b")
@@ -52,7 +51,8 @@ class Apprise:
         if service is None:
             reason = f"apprise does not understand the address of {letter.receiver}"
             return Failed(reason, permanent=True)
-        return await self._send_in_time(letter, service, shown_place(url), guard)
+        seconds = min(settings.timeout_seconds, guard.left_seconds)
+        return await self._send_in_time(letter, service, shown_place(url), guard, seconds)
 
     async def close(self) -> None:
         """Take no more letters; one that hangs ends by its own time limit."""
@@ -60,17 +60,21 @@ class Apprise:
         self._log.close()
 
     async def _send_in_time(
-        self, letter: Letter, service: apprise.NotifyBase, place: str, guard: Guard
+        self,
+        letter: Letter,
+        service: apprise.NotifyBase,
+        place: str,
+        guard: Guard,
+        seconds: float,
     ) -> Result:
         turn = _Turn()
-        seconds = min(SEND_SECONDS_MAX, guard.left_seconds)
         try:
             async with asyncio.timeout(seconds):
                 return await asyncio.get_running_loop().run_in_executor(
                     self._threads, self._send, letter, service, place, guard, turn
                 )
         except TimeoutError:
-            reason = f"{place} was not done within {seconds:.0f} s"
+            reason = f"{place} was not done within {seconds:.1f} s"
             return Unknown(reason) if turn.give_up() else Failed(reason)
 
     def _send(

@@ -10,7 +10,7 @@ from nats.errors import Error as NatsError
 from effects.contract import Assignment, Failed, Result, Unknown
 from effects.notifiers.apprise import Apprise
 from effects.notifiers.letter import Letter, Status
-from effects.notifiers.receivers import AppriseReceiver, WebhookReceiver
+from effects.notifiers.settings import AppriseReceiver, WebhookReceiver
 from effects.notifiers.story import Story, read_story
 from effects.notifiers.webhook import Webhook
 

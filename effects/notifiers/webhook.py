@@ -11,16 +11,15 @@ import aiohttp
 
 from effects.contract import Failed, Guard, OverdueError, Result, Succeeded, Unknown
 from effects.notifiers.payload import payload_of
-from effects.notifiers.receivers import shown_place
+from effects.notifiers.settings import shown_place
 from effects.secrets import SecretUnavailableError, resolve, resolve_all
 
 if TYPE_CHECKING:
     from types import SimpleNamespace
 
     from effects.notifiers.letter import Letter
-    from effects.notifiers.receivers import WebhookReceiver
+    from effects.notifiers.settings import WebhookReceiver
 
-SEND_SECONDS_MAX = 10.0
 CONNECTIONS_MAX = 32
 KEY_HEADER = "Idempotency-Key"
 FENCE_HEADER = "Standfast-Fence"
@@ -53,14 +52,14 @@ class Webhook:
             return Failed(f"{letter.receiver} can't be told: {error}")
         sending = _Sending(guard)
         place = shown_place(url)
-        seconds = min(SEND_SECONDS_MAX, guard.left_seconds)
+        seconds = min(settings.timeout_seconds, guard.left_seconds)
         try:
             async with asyncio.timeout(seconds):
                 status = await self._post(url, headers | _own_headers(letter), letter, sending)
         except OverdueError:
             return Failed(f"the deadline passed before {place} was connected")
         except TimeoutError:
-            return _unanswered(sending, f"{place} did not answer within {seconds:.0f} s")
+            return _unanswered(sending, f"{place} did not answer within {seconds:.1f} s")
         except (aiohttp.InvalidURL, ValueError):
             return Failed(f"the address of {letter.receiver} is not a URL", permanent=True)
         except (aiohttp.ClientError, OSError) as error:

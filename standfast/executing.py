@@ -1,0 +1,99 @@
+"""The executor's process: the executor, the children of services, and the effects they share."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from nats.errors import Error as NatsError
+
+from effects.journal import Journal
+from effects.notifiers.notify import Notify
+from effects.recovery.actions import RestartProcess, StartProcess, StopProcess
+from effects.recovery.command import RunCommand
+from events.subjects import control_subject
+from standfast.children import ServiceChildren
+from standfast.executor import Executor
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from nats.aio.msg import Msg
+
+    from actors.runtime.commands import CommandClient
+    from effects.contract import Effect
+    from effects.notifiers.notify import Receiver
+    from events.log import Log
+
+NAME = "executor"
+STOPPED = b"stopped"
+
+
+def stop_children_subject(name: str = NAME) -> str:
+    """Give the subject of the request to stop all children; it is answered when they are."""
+    return control_subject(name, "stop-children")
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutorSettings:
+    """What an executor is told: directories of its own, and whom it can tell."""
+
+    journal: Path
+    children: Path
+    receivers: Mapping[str, Receiver] = field(default_factory=dict)
+    external_url: str = ""
+    name: str = NAME
+
+
+class ExecutorProcess:
+    """Carries out effects and keeps the children of services, until cancelled."""
+
+    def __init__(self, log: Log, commands: CommandClient, settings: ExecutorSettings) -> None:
+        """Prepare within a running event loop. Raises `JournalInUseError`."""
+        self._client = log.client
+        self._subject = stop_children_subject(settings.name)
+        self.children = ServiceChildren(log, settings.children)
+        self._notify = Notify(log, settings.receivers, settings.external_url)
+        self._journal = Journal(settings.journal)
+        self.executor = Executor(
+            settings.name, log.client, commands, self._effects(), self._journal
+        )
+        self._stopping: asyncio.Task[None] | None = None
+
+    async def run(self) -> None:
+        """Work until cancelled; the children live on."""
+        requests = await self._client.subscribe(self._subject, cb=self._asked_to_stop)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.children.run())
+                group.create_task(self.executor.run())
+        finally:
+            with contextlib.suppress(NatsError, TimeoutError, OSError):
+                await requests.unsubscribe()
+            await self._notify.close()
+            self._journal.close()
+
+    async def stop_children(self) -> None:
+        """Carry out nothing more, and stop the children that end with Standfast."""
+        await self.executor.finish()
+        await self.children.stop_children()
+
+    async def _asked_to_stop(self, message: Msg) -> None:
+        if self._stopping is None:
+            self._stopping = asyncio.create_task(self.stop_children())
+        await asyncio.wait([self._stopping])
+        with contextlib.suppress(NatsError, TimeoutError, OSError):
+            await message.respond(STOPPED)
+
+    def _effects(self) -> dict[str, Effect[Any]]:
+        shared = (self.children.processes, self.children.settings_of, self.children.watch)
+        return {
+            "notify": self._notify,
+            "process.start": StartProcess(*shared),
+            "process.stop": StopProcess(*shared),
+            "process.restart": RestartProcess(*shared),
+            "command.run": RunCommand(self.children.settings_of),
+        }
