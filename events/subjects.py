@@ -65,5 +65,6 @@ def control_subject(process: str, verb: str) -> str:
     return f"sfp.{process}.{verb}"
 
 
+STOP_CHILDREN_SUBJECT = control_subject("executor", "stop-children")
 PROJECTED_SUBJECT = "sfn.projected"
 DESCRIBE_SUBJECT = "sfp.describe"

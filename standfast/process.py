@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from actors.runtime.commands import CommandClient
+from effects.heartbeat import Heartbeat
+from effects.lag import LoopLag
 from events.log import Log
 from events.server import connect
 from standfast.paths import StateDirectory
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     Work = Callable[[Situation, Client], Awaitable[None]]
 
 JOIN_SECONDS = 0.2
+BEATEN_FOR = frozenset({"executor", "projector", "web"})
+"""Processes that do not beat by themselves."""
 
 
 def main(arguments: list[str]) -> int:
@@ -64,7 +68,16 @@ async def _join(role: str, situation: Situation) -> None:
             break
         except OSError:
             await asyncio.sleep(JOIN_SECONDS)
-    await _WORK[role](situation, client)
+    if role in BEATEN_FOR:
+        await asyncio.gather(_WORK[role](situation, client), _beat(role, situation, client))
+    else:
+        await _WORK[role](situation, client)
+
+
+async def _beat(role: str, situation: Situation, client: Client) -> None:
+    lag = LoopLag()
+    heartbeat = Heartbeat(client, situation.runtime.vantage(role), lag)
+    await asyncio.gather(lag.run(), heartbeat.run())
 
 
 async def _prober(situation: Situation, client: Client) -> None:
@@ -89,9 +102,9 @@ async def _projector(situation: Situation, client: Client) -> None:
 
 
 async def _executor(situation: Situation, client: Client) -> None:
-    from standfast.wiring import make_executor  # noqa: PLC0415
+    from standfast.wiring import run_executor  # noqa: PLC0415
 
-    await make_executor(situation, await Log.open(client), _commands(client, "executor")).run()
+    await run_executor(situation, await Log.open(client), _commands(client, "executor"))
 
 
 async def _web(situation: Situation, client: Client) -> None:

@@ -42,14 +42,15 @@ class BucketLostError(Exception):
 class Drainer:
     """Turns letters into commits, one entity and one commit at a time.
 
-    `committed(entity, draft)` is called after each commit, with the entity evolved.
+    `changed(entity)` is called after each commit, with the entity evolved, and after the entity
+    was read again: what follows from its state follows anew.
     """
 
     log: Log
     store: Store
     author: Author
     clock: Callable[[], datetime]
-    committed: Callable[[Entity, Draft], None]
+    changed: Callable[[Entity], None]
 
     async def drain(self, entity: Entity) -> None:
         """Handle all that is in the mailbox, and what arrives meanwhile.
@@ -62,8 +63,8 @@ class Drainer:
             try:
                 await self._handle(entity, letters)
             except BucketLostError:
-                _answer_all([*letters, *entity.mailbox], "another host owns it")
-                entity.mailbox.clear()
+                _answer_all(letters, "another host owns it")
+                entity.refuse("another host owns it")
                 raise
 
     async def _handle(self, entity: Entity, letters: list[Letter]) -> bool:
@@ -75,7 +76,6 @@ class Drainer:
                 except ConflictError:
                     await self._lost_a_race(entity)
                     continue
-                entity.conflicts = 0
                 return True
         except CommitTooLargeError as error:
             return await self._split(entity, letters, str(error))
@@ -105,6 +105,7 @@ class Drainer:
             facts=tuple(draft.facts),
         )
         entity.head = await self.log.append(commit)
+        entity.conflicts = 0  # only an own commit ends a row of lost races
         entity.state = draft.state
         for origin in draft.origins:
             entity.remember(origin)
@@ -113,7 +114,7 @@ class Drainer:
                 origin = draft.origins[draft.facts[index].origin]
                 place = Wished(entity.head.sequence, f"{commit.id}.{index}", origin.correlation_id)
                 entity.note(event, place)
-        self.committed(entity, draft)
+        self.changed(entity)
 
     async def _lost_a_race(self, entity: Entity) -> None:
         entity.conflicts += 1
@@ -129,6 +130,7 @@ class Drainer:
         except Exception as error:
             message = f"{entity.address} can't be read: {error}"
             raise LogUnavailableError(message) from error
+        self.changed(entity)
 
     async def _split(self, entity: Entity, letters: list[Letter], error: str) -> bool:
         """Handle halves of what is too large together; in order, and none after a failure."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from actors.deciders import decider_for
+from actors.runtime.commands import Answer, Outcome
 from events.codec import decode_event
 from events.commit import Head
 from events.effect import (
@@ -84,6 +85,11 @@ class Entity:
     def quarantine(self) -> EntityParked | None:
         """Why the entity answers nothing, if so."""
         return self.unreadable or self.parked
+
+    def refuse(self, reason: str) -> None:
+        """Send back what waits in the mailbox: its senders ask whoever owns the entity now."""
+        while self.mailbox:
+            self.mailbox.popleft().answer(Answer(Outcome.BUSY, reason))
 
     def fold(self, stored: StoredCommit) -> None:
         """Take in the next stored commit. What can't be taken in makes the entity unreadable."""

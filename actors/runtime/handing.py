@@ -87,6 +87,11 @@ class Handing:
         """Stop handing over for an entity that is hosted elsewhere now."""
         self._drop_all_but(address, set())
 
+    def stop(self) -> None:
+        """Hand over nothing more; what is still open is handed over by the next host."""
+        while self._tasks:
+            self._tasks.popitem()[1].cancel()
+
     def _drop_all_but(self, address: EntityAddress, wanted: set[Key]) -> None:
         for key in [key for key in self._tasks if key[0] == address and key not in wanted]:
             self._tasks.pop(key).cancel()

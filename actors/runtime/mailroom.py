@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from actors.runtime.crew import Crew
     from actors.runtime.handing import Handing
-    from actors.runtime.letters import Draft
     from actors.runtime.store import Entities
     from actors.runtime.timers import Timers
     from events.address import EntityAddress
@@ -33,7 +32,8 @@ TICK_AGAIN = timedelta(seconds=1)
 class Mailroom:
     """Gives each entity its letters one commit at a time.
 
-    `after_commit(entity)` and `lost(entity)` tell the host of commits and of lost buckets.
+    `after_change(entity)` tells the host that a state changed, by a commit or by reading anew;
+    `lost(entity)` that a bucket was lost.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Mailroom:
     timers: Timers
     handing: Handing
     clock: Callable[[], datetime]
-    after_commit: Callable[[Entity], None]
+    after_change: Callable[[Entity], None]
     lost: Callable[[Entity], None]
     entities: Entities = field(default_factory=dict)
 
@@ -70,14 +70,21 @@ class Mailroom:
             self.lost(entity)
         finally:
             entity.draining = False
-            if not entity.head.sequence and not entity.mailbox:
-                self.entities.pop(entity.address, None)  # nothing ever happened to it
+        if not self._hosts(entity):
+            return
+        if entity.stale:  # what landed in spite of all must be read, though nobody asks
+            self.timers.arm(entity.address, self.clock() + TICK_AGAIN)
+        elif not entity.head.sequence and entity.address.kind != "policy":
+            del self.entities[entity.address]  # nothing ever happened to it
 
-    def committed(self, entity: Entity, draft: Draft) -> None:
-        """Do what follows from a commit."""
-        del draft
-        self.react(entity)
-        self.after_commit(entity)
+    def _hosts(self, entity: Entity) -> bool:
+        return self.entities.get(entity.address) is entity
+
+    def changed(self, entity: Entity) -> None:
+        """Do what follows from a state, unless the entity is hosted elsewhere by now."""
+        if self._hosts(entity):
+            self.react(entity)
+            self.after_change(entity)
 
     def react(self, entity: Entity) -> None:
         """Arm the entity's timer and hand over its intents; what is parked does neither."""
@@ -116,7 +123,9 @@ class Mailroom:
         """Drop an entity that is hosted elsewhere now."""
         self.timers.forget(address)
         self.handing.forget(address)
-        self.entities.pop(address, None)
+        entity = self.entities.pop(address, None)
+        if entity is not None:
+            entity.refuse("another host owns it")
 
     def _origin(self) -> Origin:
         command_id = new_id()

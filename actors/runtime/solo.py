@@ -43,7 +43,7 @@ class SoloWriter:
         letter = Letter(type(command).__name__, {}, self._origin(), answers.append, command=command)
         self.entity.mailbox.append(letter)
         drainer = Drainer(
-            self.log, Store(self.log), self.author, _now, committed=lambda _entity, _draft: None
+            self.log, Store(self.log), self.author, _now, changed=lambda _entity: None
         )
         await drainer.drain(self.entity)
         return answers[0] if answers else Answer(Outcome.BUSY)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from standfast.cli import up
+from standfast.cli import actors, check_config, events, replay, status, up, why
 
 app = typer.Typer(
     name="standfast",
@@ -19,7 +19,8 @@ app = typer.Typer(
         " [bold]standfast why service/demo-app[/]."
     ),
 )
-up.register(app)
+for group in (up, check_config, status, actors, events, replay, why):
+    group.register(app)
 
 
 @app.callback()

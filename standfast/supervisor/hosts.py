@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import shutil
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -102,6 +103,8 @@ class Hosts:
             write_private(token, secrets.token_hex(32))
         runs = isinstance(self.children.look(RAY), Running)
         self._port = kept_port(self.directory.ray / "port", keep=runs)
+        if not runs:  # what a head that died leaves behind makes its successor refuse to start
+            shutil.rmtree(self.directory.ray / "tmp", ignore_errors=True)
         outcome = await self.children.start(self._spec())
         if isinstance(outcome, Refused):
             raise HostsFailedError(f"Ray could not be started: {outcome.reason}")

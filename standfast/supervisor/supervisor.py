@@ -17,6 +17,7 @@ from effects.recovery.process import ChildProcesses
 from events.log import Log
 from events.server import ServerAddress, ServerUnusableError, connect, prepare_server
 from events.streams import ensure_streams
+from events.subjects import STOP_CHILDREN_SUBJECT
 from standfast.build import build_id
 from standfast.config.apply import apply
 from standfast.paths import StateDirectory, write_private
@@ -37,6 +38,7 @@ CONNECT_SECONDS_MAX = 20.0
 RESTART_SECONDS_FIRST = 0.2
 RESTART_SECONDS_MAX = 30.0
 STEADY_SECONDS = 60.0
+SERVICES_STOP_SECONDS = 40.0
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -197,11 +199,19 @@ class Supervisor:
 
     # --- ending --------------------------------------------------------------------------
 
+    async def _stop_services(self) -> None:
+        """Have the executor stop the services that end with Standfast."""
+        if self._client is None or not isinstance(self.children.look("executor"), Running):
+            return
+        with contextlib.suppress(NatsError, TimeoutError, OSError):
+            await self._client.request(STOP_CHILDREN_SUBJECT, b"", SERVICES_STOP_SECONDS)
+
     async def stop(self) -> None:
         """End everything, the log last: what is in flight has its end in it."""
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._stop_services()
         await asyncio.gather(*[self.children.stop(role) for role in ROLES])
         if self._hosts is not None:
             await self._hosts.stop()

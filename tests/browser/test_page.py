@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from events.service import ServiceConfigured, ServiceSettings, TcpCheck
-from tests.fixtures.story import NEEDS, Outage, become_healthy, configure, outage, steady
+from tests.story import NEEDS, Outage, become_healthy, configure, outage, steady
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Page

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import socketserver
 import threading
 import time
@@ -139,11 +140,18 @@ async def test_results_seen_while_the_loop_lagged_are_marked(services: Services)
 async def test_failures_beside_a_failing_canary_are_marked_from_the_first_on(
     services: Services,
 ) -> None:
-    await services.configure("web", tcp(free_port()))
-    settings = ProberSettings(canary=tcp(free_port()), canary_interval_seconds=600)
-    async with probing(services.log, settings) as (_, ledger):
-        await until(lambda: len(ledger.of("web")) >= 5)
-    assert all(batch.vantage.canary_failed for batch in ledger.batches)
+    with socket.create_server(("127.0.0.1", 0), backlog=500) as server:
+        port = server.getsockname()[1]
+        await services.configure("web", tcp(port))
+        settings = ProberSettings(canary=tcp(port), canary_interval_seconds=600)
+        async with probing(services.log, settings) as (_, ledger):
+            await until(lambda: ledger.of("web"))
+            server.close()
+            await until(lambda: sum(not seen.succeeded for seen in ledger.of("web")) >= 3)
+    assert not ledger.batches[0].vantage.canary_failed
+    for batch in ledger.batches:
+        failed = any(not reading.succeeded for _, _, reading in readings_of(batch, 0))
+        assert batch.vantage.canary_failed == failed
 
 
 async def test_a_thousand_fast_checks_on_one_prober_keep_their_schedule(

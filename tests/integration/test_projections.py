@@ -12,8 +12,8 @@ from projections.database import AlreadyWrittenError, open_reader, sqlite_url
 from projections.incident import TIMELINE
 from projections.runner import Runner
 from projections.service import SERVICES
-from tests.fixtures.history import Recorder
-from tests.fixtures.story import outage, steady
+from tests.history import Recorder
+from tests.story import outage, steady
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -92,3 +92,25 @@ async def test_a_message_that_is_no_telemetry_is_skipped_and_counted(log: Log) -
         assert ledger.reader is not None
         assert ledger.reader.unreadable_messages == 1
     await writer.close()
+
+
+async def test_a_batch_that_is_sent_again_is_stored_once(own_server: NatsServer) -> None:
+    client = await connect_to(own_server)
+    log = await fresh_log(client)
+    limits = WriterLimits(acknowledge_seconds=0.1, retry_seconds=0.05)
+    writer, ledger = TelemetryWriter(client, vantage("w"), limits=limits), Ledger()
+    own_server.pause()
+    before = client.stats["out_msgs"]
+    writer.add(row(1))
+    writer.flush()
+    await until(lambda: client.stats["out_msgs"] >= before + 3)
+    own_server.resume()
+    async with running(ledger.follow(log.client)):
+        await until(lambda: writer.waiting_batches == 0)
+        writer.add(row(2))
+        writer.flush()
+        await until(lambda: ledger.batches and ledger.batches[-1].values[0] == 2)
+    assert [batch.values[0] for batch in ledger.batches] == [1, 2]
+    assert (writer.sent_samples, writer.dropped_samples) == (2, 0)
+    await writer.close()
+    await client.close()

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.fixtures.story import become_healthy, configure, outage, steady
 from tests.fixtures.web import eventually
+from tests.story import become_healthy, configure, outage, steady
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

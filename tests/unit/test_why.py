@@ -9,9 +9,9 @@ import pytest
 
 from projections.base import moment_text
 from standfast.why import Chain, MemoryJournal, NothingKnownError, why
-from tests.fixtures.history import Recorder
-from tests.fixtures.memory_log import MemoryLog
-from tests.fixtures.story import outage, steady
+from tests.history import Recorder
+from tests.memory_log import MemoryLog
+from tests.story import outage, steady
 
 WHOLE_STORY = [
     "ProbeFailed",
