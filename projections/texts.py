@@ -47,6 +47,7 @@ TONES: dict[str, Tone] = {
     "RecoveryFailed": "bad",
     "RecoveryRejected": "bad",
     "EntityParked": "bad",
+    "CauseQuarantined": "bad",
 }
 
 _TEXTS: dict[str, Callable[[Any, str], str]] = {
@@ -126,11 +127,15 @@ _TEXTS: dict[str, Callable[[Any, str], str]] = {
         f"{n} read to {e.sequence}" + (f" and ordered {_orders(e.orders)}" if e.orders else "")
     ),
     "SymptomSeen": lambda e, _: f"{e.service} shows a symptom: {e.reason}",
-    "SymptomPlaced": lambda e, _: (
-        f"{e.service} is {'the cause' if e.as_cause else 'an effect'} in {e.incident}"
-    ),
+    "SymptomPlaced": lambda e, _: f"{e.service} was put into incident {e.incident}",
     "SymptomCleared": lambda e, _: f"{e.service} no longer fails",
-    "IncidentClosed": lambda e, _: f"Nothing in {e.incident} fails any more",
+    "CaseOpened": lambda e, _: f"{e.cause} is taken for the cause of incident {e.incident}",
+    "CaseCauseChanged": lambda e, _: f"{e.cause} is the deeper cause of incident {e.incident}",
+    "CaseClosed": lambda e, _: f"Nothing in incident {e.incident} fails any more",
+    "IncidentTold": lambda e, _: f"Alert {e.alert} speaks for incident {e.incident}",
+    "IncidentUntold": lambda e, _: f"Incident {e.incident} is over, and so is its alert",
+    "HelpAsked": lambda e, _: f"A person is asked for help with incident {e.incident}",
+    "CauseQuarantined": lambda e, n: f"{n} left out {e.cause_type}, which raised: {e.error}",
     "SightLost": lambda e, _: f"{e.service} is out of sight",
     "SightRegained": lambda e, _: f"{e.service} is in sight again",
     "HealthNoted": lambda e, _: f"{e.service} is {'down' if e.down else 'not down'}",
