@@ -1,4 +1,4 @@
-"""An alert fires, is acknowledged, is resolved; whoever was told of the first is told of the last."""
+"""An alert fires, is acknowledged, is resolved; who was told of the first is told of the last."""
 
 from __future__ import annotations
 

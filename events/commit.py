@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +14,21 @@ from events.codec import decode_event
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
 
     from events.address import EntityAddress
     from events.base import Event
 
 FORMAT = 1
 DIGEST_HEADER = "Standfast-Digest"
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    OSError,
+    msgpack.UnpackException,
+)
+"""What reading foreign bytes may raise; times out of range are ArithmeticError or OSError."""
 
 
 class UnreadableCommitError(ValueError):
@@ -153,6 +162,7 @@ def decode_commit(payload: bytes, entity: EntityAddress) -> Commit:
     try:
         fields = msgpack.unpackb(payload, timestamp=3)
         _check_head(fields, entity)
+        _check_facts(fields)
         return Commit(
             id=fields[1],
             entity=entity,
@@ -164,7 +174,7 @@ def decode_commit(payload: bytes, entity: EntityAddress) -> Commit:
         )
     except UnreadableCommitError:
         raise
-    except (ValueError, TypeError, IndexError, KeyError, msgpack.UnpackException) as error:
+    except _UNREADABLE as error:
         message = f"not a commit: {type(error).__name__}: {error}"
         raise UnreadableCommitError(message) from error
 
@@ -176,6 +186,20 @@ def _check_head(fields: list[Any], entity: EntityAddress) -> None:
     if fields[2] != str(entity):
         message = f"a commit of {fields[2]!r} under the subject of {entity}"
         raise UnreadableCommitError(message)
+
+
+def _check_facts(fields: list[Any]) -> None:
+    """Find now what would fail later, when the events are read one by one."""
+    if not isinstance(fields[5], datetime) or not isinstance(fields[3], int):
+        message = "not a commit: its time or its predecessor is missing"
+        raise UnreadableCommitError(message)
+    for kind, origin, data in fields[10]:
+        if not isinstance(kind, str) or not isinstance(data, dict):
+            message = f"not a commit: {kind!r} is not a fact"
+            raise UnreadableCommitError(message)
+        if not isinstance(origin, int) or not 0 <= origin < len(fields[9]):
+            message = f"not a commit: its {kind} has no origin {origin!r}"
+            raise UnreadableCommitError(message)
 
 
 def _decode_origin(fields: list[Any]) -> Origin:

@@ -240,12 +240,12 @@ class _Append:
     async def _landed(self) -> Head | None:
         """Ask the leader: the new head if it landed, None if it may still be tried again."""
         try:
-            last = await self.log.last_commit(self.commit.entity)
+            last = await self.log.last_message(state_subject(self.commit.entity))
         except _UNCERTAIN:
             return None
-        if last is not None and last.commit.id == self.commit.id:
-            return last.head
-        actual = 0 if last is None else last.position.sequence
+        actual = 0 if last is None else int(last.seq or 0)
+        if last is not None and last.data == self.payload:  # the commit's id is in the payload
+            return Head(actual, digest_of(self.payload))
         if actual == self.commit.previous.sequence:
             return None
         raise ConflictError(self.commit.entity, self.commit.previous.sequence, actual)

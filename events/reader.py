@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 HEARTBEAT_SECONDS = 5.0
 SILENCE_SECONDS = 3 * HEARTBEAT_SECONDS
+LOOKS = 30
+"""How often, in that time, it is asked whether the connection was made anew."""
 RETRY_SECONDS = 0.5
 INACTIVE_SECONDS = 60.0
 PENDING_BYTES_MAX = 64 * 1024 * 1024
@@ -70,6 +72,7 @@ class OrderedReader:
         self._room = asyncio.Event()
         self._broken = False
         self._closed = False
+        self._reconnects = 0
         self._consumer = ""
         self._subscription: Subscription | None = None
         self.pending = 0
@@ -78,6 +81,7 @@ class OrderedReader:
         """Create the consumer. Gives how many messages already wait to be read."""
         inbox = self._client.new_inbox()
         self._expected, self._broken = 1, False
+        self._reconnects = self._client.stats["reconnects"]
         self._consumer = f"standfast-{new_id()}"
         self._subscription = await self._client.subscribe(
             inbox, cb=self._receive, pending_bytes_limit=PENDING_BYTES_MAX
@@ -101,11 +105,15 @@ class OrderedReader:
             await self._wait_for_more()
 
     async def _wait_for_more(self) -> None:
-        try:
-            async with asyncio.timeout(SILENCE_SECONDS):
-                await self._wake.wait()
-        except TimeoutError:
-            self._broken = True
+        """Wait for a message; silence, and a connection made anew, end the consumer's life."""
+        for _ in range(LOOKS):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SILENCE_SECONDS / LOOKS):
+                    await self._wake.wait()
+                    return
+            if self._client.stats["reconnects"] != self._reconnects:
+                break
+        self._broken = True
 
     async def close(self) -> None:
         """Delete the consumer on the server and stop."""
@@ -156,14 +164,14 @@ class OrderedReader:
         if message.headers is not None and message.headers.get("Status") is not None:
             await self._receive_status(message)
             return
+        while len(self._arrived) >= ARRIVED_MAX and not self._closed:  # the server is held back
+            self._room.clear()
+            await self._room.wait()
         parts = message.reply.split(".")
         consumer_sequence = int(parts[-3])
         if self._broken or consumer_sequence != self._expected or parts[-6] != self._consumer:
             self._break(parts[-6])
             return
-        if len(self._arrived) >= ARRIVED_MAX:  # flow control holds the server back meanwhile
-            self._room.clear()
-            await self._room.wait()
         self._expected += 1
         self._last_sequence = int(parts[-4])
         self.pending = int(parts[-1])

@@ -34,6 +34,15 @@ def entity_of(subject: str) -> EntityAddress:
     return EntityAddress(parts[1], decode_token(parts[3]))
 
 
+def bucket_in(subject: str) -> tuple[str, int]:
+    """Read kind and bucket from the subject of a commit; -1 where it names no bucket."""
+    parts = subject.split(".")
+    try:
+        return parts[1], int(parts[2], 16)
+    except (IndexError, ValueError):
+        return "", -1
+
+
 def telemetry_subject(producer: str, name: str) -> str:
     """Give the subject of a producer's telemetry: `sft.<producer>.<name>`."""
     return f"sft.{producer}.{name}"

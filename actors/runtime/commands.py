@@ -25,6 +25,14 @@ FORMAT = 1
 ANSWER_SECONDS = 5.0
 PATIENCE_SECONDS = 20.0
 BACKOFF_SECONDS = 0.05
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    OSError,
+    msgpack.UnpackException,
+)
 _UNANSWERED = (TimeoutError, NatsError, OSError)
 
 
@@ -102,9 +110,7 @@ def decode_request(payload: bytes) -> Request:
     """Read the bytes of a request. Raises `BadRequestError`."""
     try:
         fields = msgpack.unpackb(payload, timestamp=3)
-        if fields[0] != FORMAT:
-            message = f"a request of format {fields[0]!r}; known here: {FORMAT}"
-            raise BadRequestError(message)
+        _check_types(fields)
         mark = None if fields[12] is None else Mark(fields[12][0], fields[12][1])
         return Request(
             entity=EntityAddress.parse(fields[1]),
@@ -122,9 +128,32 @@ def decode_request(payload: bytes) -> Request:
                 mark=mark,
             ),
         )
-    except (ValueError, TypeError, IndexError, KeyError, msgpack.UnpackException) as error:
+    except BadRequestError:
+        raise
+    except _UNREADABLE as error:
         message = f"not a request: {type(error).__name__}: {error}"
         raise BadRequestError(message) from error
+
+
+def _check_types(fields: list[Any]) -> None:
+    """Refuse at the door what would only fail inside."""
+    if fields[0] != FORMAT:
+        message = f"a request of format {fields[0]!r}; known here: {FORMAT}"
+        raise BadRequestError(message)
+    texts = [*fields[1:3], *fields[4:7], fields[8]]
+    texts += [text for text in fields[9:12] if text is not None]
+    mark_is_good = fields[12] is None or (
+        isinstance(fields[12][0], str) and isinstance(fields[12][1], int)
+    )
+    time_is_good = isinstance(fields[7], datetime) and fields[7].tzinfo is not None
+    if not (
+        all(isinstance(text, str) for text in texts)
+        and isinstance(fields[3], dict)
+        and time_is_good
+        and mark_is_good
+    ):
+        message = "not a request: a field has not the type it must have"
+        raise BadRequestError(message)
 
 
 def encode_answer(answer: Answer) -> bytes:

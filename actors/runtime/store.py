@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from actors.deciders import UnknownKindError
 from actors.runtime.checkpoints import Checkpoint, Checkpoints
 from actors.runtime.entity import Entity
-from events.address import BUCKETS, EntityAddress
+from events.address import BUCKETS, EntityAddress, InvalidAddressError
 from events.commit import UnreadableCommitError
 from events.entity import EntityParked
 from events.reader import Start
-from events.subjects import entity_of, state_filter, state_subject
+from events.subjects import bucket_in, entity_of, state_filter, state_subject
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +58,7 @@ class Store:
             for entity in base.entities
         }
         await self._replay(ranges, bases, entities, until)
-        return await self._reread(entities)
+        return await self._reread(entities, until)
 
     async def _replay(
         self,
@@ -70,31 +70,32 @@ class Store:
         start = min(base.sequence if base else 0 for base in bases.values())
         async for batch in self.log.read(_filters(ranges), Start(start + 1), until):
             for message in batch:
-                _, kind, bucket, _ = message.subject.split(".")
-                base = bases.get((kind, int(bucket, 16)))
+                kind, bucket = bucket_in(message.subject)
+                base = bases.get((kind, bucket))
                 if base is None or message.sequence > base.sequence:
                     self.fold(entities, message)
 
-    async def _reread(self, entities: Entities) -> Entities:
+    async def _reread(self, entities: Entities, until: int | None) -> Entities:
         """Give entities whose checkpoint doesn't fit their history a second, full reading."""
         for address, entity in entities.items():
             if entity.unreadable is not None and entity.unreadable.where == "chain":
-                entities[address] = await self.load_entity(address)
+                entities[address] = await self.load_entity(address, until)
         return entities
 
     def fold(self, entities: Entities, message: Message) -> Entity | None:
         """Fold a message into the entity it belongs to, which is made where it is new."""
-        address = entity_of(message.subject)
-        entity = entities.get(address)
-        if entity is None:
-            try:
-                entity = entities[address] = Entity.new(address)
-            except UnknownKindError:
-                return None
+        try:
+            address = entity_of(message.subject)
+            entity = entities.get(address) or Entity.new(address)
+        except (InvalidAddressError, UnknownKindError):
+            return None  # under such a subject there is no entity that could be parked
+        entities[address] = entity
         self._fold_into(entity, message)
         return entity
 
     def _fold_into(self, entity: Entity, message: Message) -> None:
+        if message.sequence <= entity.head.sequence:
+            return  # a checkpoint holds it already
         try:
             stored = self.log.stored(message)
         except UnreadableCommitError as error:
