@@ -127,7 +127,8 @@ def _decide(policy: Policy[S], state: PolicyState[S], command: Command, now: dat
             return _advance(state, conclusion, read, delivered)
         case Consider(position=position, index=index, delivered=delivered):
             conclusion = policy.tick(state.knows, now)
-            return _advance(state, conclusion, (position, index), delivered)
+            read = _furthest(state, position, index)
+            return _advance(state, conclusion, read, delivered)
         case _:
             return Declined(f"a policy does not know {type(command).__name__}")
 
@@ -163,6 +164,14 @@ def _has_handled(state: PolicyState[S], envelope: Envelope) -> bool:
         return False
     read = (state.position.sequence, state.index)
     return (envelope.position.sequence, envelope.index) <= read
+
+
+def _furthest(state: PolicyState[S], position: Position, index: int) -> tuple[Position, int]:
+    """Give where the policy is: letters before this one may have taken it beyond what was read."""
+    if state.position is None or not state.position.same_life(position):
+        return position, index
+    known, given = (state.position.sequence, state.index), (position.sequence, index)
+    return (state.position, state.index) if known > given else (position, index)
 
 
 def _started(position: Position) -> PolicyAdvanced:

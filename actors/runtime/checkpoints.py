@@ -60,10 +60,17 @@ def pack_entity(entity: Entity) -> tuple[Any, ...]:
 
 
 def unpack_entity(packed: Sequence[Any]) -> Entity | None:
-    """Give the entity again, or None where its state was of another version."""
-    entity = Entity.new(EntityAddress.parse(packed[0]))
-    if packed[1] != entity.decider.state_version:
+    """Give the entity again, or None where its state was of another version or shape."""
+    try:
+        entity = Entity.new(EntityAddress.parse(packed[0]))
+        if packed[1] != entity.decider.state_version:
+            return None
+        return _unpack_into(entity, packed)
+    except (ValueError, TypeError, LookupError):
         return None
+
+
+def _unpack_into(entity: Entity, packed: Sequence[Any]) -> Entity:
     entity.state = entity.decider.states.validate_json(packed[2])
     entity.head = Head(packed[3], packed[4])
     entity.marks = dict(packed[5])
@@ -104,12 +111,15 @@ class Checkpoints:
         return bytes(msgpack.packb(fields))
 
     def _decode(self, payload: bytes) -> Part | None:
-        fields = msgpack.unpackb(payload, strict_map_key=False)
-        identity = self._log.identity
-        if fields[:3] != [FORMAT, identity.log_id, identity.generation]:
-            return None
-        kind, bucket, sequence, part, parts, entities = fields[3:9]
-        return Part(kind, bucket, sequence, part, parts, tuple(entities))
+        try:
+            fields = msgpack.unpackb(payload, strict_map_key=False)
+            identity = self._log.identity
+            if fields[:3] != [FORMAT, identity.log_id, identity.generation]:
+                return None
+            kind, bucket, sequence, part, parts, entities = fields[3:9]
+            return Part(kind, bucket, sequence, part, parts, tuple(entities))
+        except (ValueError, TypeError, LookupError, msgpack.UnpackException):
+            return None  # a cache: what can't be read is not there
 
     async def read(
         self, kinds: Iterable[str], before: int | None = None

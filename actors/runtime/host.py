@@ -15,6 +15,7 @@ from actors.deciders import UnknownKindError
 from actors.host import RecordHost
 from actors.placement import PLACEMENT, Placement
 from actors.policies import POLICIES
+from actors.runtime.checkpointing import write_checkpoints
 from actors.runtime.commands import (
     Answer,
     BadRequestError,
@@ -28,7 +29,7 @@ from actors.runtime.drain import Drainer
 from actors.runtime.handing import Handing
 from actors.runtime.letters import Letter
 from actors.runtime.mailroom import Mailroom
-from actors.runtime.ownership import Ownership, gained, ownership_of
+from actors.runtime.ownership import PLACEMENT_ADDRESS, Ownership, gained, ownership_of
 from actors.runtime.policy_runner import PolicyRunner
 from actors.runtime.solo import SoloWriter
 from actors.runtime.store import Store
@@ -52,12 +53,13 @@ if TYPE_CHECKING:
     from nats.aio.subscription import Subscription
 
     from actors.runtime.entity import Entity
-    from actors.runtime.letters import Draft
     from events.commit import Author
     from events.log import Log
+    from events.reader import Message
+
+__all__ = ["PLACEMENT_ADDRESS", "Host", "HostSettings", "utc_now"]
 
 CHECKPOINT_COMMITS = 2_000
-PLACEMENT_ADDRESS = EntityAddress("placement", "main")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +90,12 @@ class Host:
     store: Store = field(init=False)
     mailroom: Mailroom = field(init=False)
     _timers: Timers = field(init=False)
-    _record: SoloWriter | None = None
+    record: SoloWriter | None = None
     _runners: dict[EntityAddress, PolicyRunner] = field(default_factory=dict)
     _subscriptions: list[Subscription] = field(default_factory=list)
-    _commits: int = 0
+    _description: Subscription | None = None
+    _once_isolated: set[EntityAddress] = field(default_factory=set)
+    _changes: int = 0
 
     def __post_init__(self) -> None:
         """Wire the parts; nothing runs yet."""
@@ -102,7 +106,7 @@ class Host:
             self.store,
             self.settings.author,
             self.clock,
-            self._committed,
+            self._changed,
         )
         self.mailroom = Mailroom(
             self.settings.name,
@@ -111,23 +115,23 @@ class Host:
             self._timers,
             Handing(self.log.client),
             self.clock,
-            after_commit=self._after_commit,
+            after_change=self._after_change,
             lost=self._give_up_bucket,
         )
 
-    def _committed(self, entity: Entity, draft: Draft) -> None:
-        self.mailroom.committed(entity, draft)
+    def _changed(self, entity: Entity) -> None:
+        self.mailroom.changed(entity)
 
     async def run(self) -> None:
         """Serve until cancelled. Any error in the host itself ends it; a new one recovers."""
         name, author = self.settings.name, self.settings.author
-        self._record = await SoloWriter.open(
+        self.record = await SoloWriter.open(
             self.log, author, f"host:{name}", EntityAddress("host", name)
         )
         started = HostStarted(pid=os.getpid(), node=self.settings.node, build=author.build)
         await self._write_down(started)
         describe = control_subject(name, "describe")
-        await self.log.client.subscribe(describe, cb=self._describe)
+        self._description = await self.log.client.subscribe(describe, cb=self._describe)
         self.crew.spawn(self._timers.run())
         self.crew.spawn(self._follow_placement())
         try:
@@ -140,12 +144,15 @@ class Host:
         self.is_ready = False
         for runner in self._runners.values():
             runner.stop()
+        self.mailroom.handing.stop()
         await self.crew.stop()
+        if self._description is not None:
+            self._subscriptions.append(self._description)
         await self._unsubscribe()
 
     async def _write_down(self, fact: HostEvent) -> None:
-        assert self._record is not None, "the host runs"
-        await self._record.give(RecordHost(fact=fact))
+        assert self.record is not None, "the host runs"
+        await self.record.give(RecordHost(fact=fact))
 
     def _clock_stepped(self, offset_seconds: float) -> None:
         self.crew.spawn(self._write_down(HostClockStepped(offset_seconds=offset_seconds)))
@@ -159,11 +166,18 @@ class Host:
         async with contextlib.aclosing(stream):
             async for batch in stream:
                 for message in batch:
-                    for envelope in self.log.stored(message).envelopes():
-                        if isinstance(envelope.event, BucketsPlaced):
-                            placement = PLACEMENT.evolve(placement, envelope.event)
+                    placement = self._placed(placement, message)
                 if batch[-1].pending == 0:
                     await self.own(ownership_of(placement, self.settings.name))
+
+    def _placed(self, placement: Placement, message: Message) -> Placement:
+        """Give the placement after a message; one that can't be read leaves all where it is."""
+        with contextlib.suppress(ValueError):
+            for envelope in self.log.stored(message).envelopes():
+                if isinstance(envelope.event, BucketsPlaced):
+                    placement = PLACEMENT.evolve(placement, envelope.event)
+        self._once_isolated.update(map(EntityAddress.parse, placement.isolated))
+        return placement
 
     async def own(self, ownership: Ownership) -> None:
         """Take what is given, leave what is given to others, and serve when all is read."""
@@ -191,8 +205,8 @@ class Host:
         for address, entity in loaded.items():
             if self.ownership.owns(address):
                 entities.setdefault(address, entity)
-        for address in self.ownership.isolated_here:
-            if address not in entities:
+        for address in self._once_isolated:  # no checkpoint of a bucket holds these
+            if self.ownership.owns(address) and not before.owns(address):
                 entities[address] = await self.store.load_entity(address)
 
     def _leave_what_is_not_owned(self) -> None:
@@ -210,9 +224,11 @@ class Host:
             address = EntityAddress("policy", policy.id)
             if self.ownership.owns(address) and address not in self._runners:
                 entity = self.mailroom.entity(address)
-                runner = PolicyRunner(policy, entity, self.log, self.mailroom.submit)
+                runner = PolicyRunner(
+                    policy, entity, self.log, self.mailroom.submit, self.mailroom.due_again
+                )
                 self._runners[address] = runner
-                self.crew.spawn(runner.run())
+                runner.work = self.crew.spawn(runner.run())
 
     def _give_up_bucket(self, entity: Entity) -> None:
         kind, bucket = entity.address.kind, entity.address.bucket
@@ -256,34 +272,19 @@ class Host:
         else:
             self.mailroom.tick(address)
 
-    def _after_commit(self, entity: Entity) -> None:
+    def _after_change(self, entity: Entity) -> None:
         runner = self._runners.get(entity.address)
         if runner is not None:
             runner.dispatch()
-        self._commits += 1
-        if self._commits >= self.settings.checkpoint_commits:
-            self._commits = 0
+        self._changes += 1
+        if self._changes >= self.settings.checkpoint_commits:
+            self._changes = 0
             self.crew.spawn(self.write_checkpoints())
 
     async def write_checkpoints(self) -> None:
         """Write a checkpoint of every bucket; a failure costs only time at the next recovery."""
-        with contextlib.suppress(NatsError, TimeoutError, OSError):
-            sequence = await self.log.head_sequence()
-            for (kind, bucket), entities in self._by_bucket().items():
-                readable = [one for one in entities if one.unreadable is None]
-                if len(readable) == len(entities) and not any(one.stale for one in entities):
-                    await self.store.checkpoints.write(kind, bucket, sequence, entities)
-
-    def _by_bucket(self) -> dict[tuple[str, int], list[Entity]]:
-        buckets: dict[tuple[str, int], list[Entity]] = {
-            (part.kind, bucket): []
-            for part in self.ownership.ranges
-            for bucket in range(part.first, part.last + 1)
-        }
-        for address, entity in self.mailroom.entities.items():
-            if address not in self.ownership.isolated_here:
-                buckets[address.kind, address.bucket].append(entity)
-        return buckets
+        with contextlib.suppress(NatsError, TimeoutError, OSError, ValueError):
+            await write_checkpoints(self)
 
 
 async def _respond(message: Msg, answer: Answer) -> None:

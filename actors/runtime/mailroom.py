@@ -109,12 +109,12 @@ class Mailroom:
 
         def answer(given: Answer) -> None:
             if given.outcome is not Outcome.DONE:
-                self._tick_again(entity)
+                self.due_again(entity)
 
         self.submit(entity, Letter("Tick", {}, self._origin(), answer, Tick()))
 
-    def _tick_again(self, entity: Entity) -> None:
-        """A tick that could not be stored, or changed nothing, is due again."""
+    def due_again(self, entity: Entity) -> None:
+        """See that what was due and could not be stored, or changed nothing, is due again."""
         due = entity.decider.due(entity.state)
         if due is not None and entity.quarantine is None:
             self.timers.arm(entity.address, max(due, self.clock() + TICK_AGAIN))

@@ -12,6 +12,8 @@ from events.subjects import command_filter, command_subject
 if TYPE_CHECKING:
     from actors.placement import Placement
 
+PLACEMENT_ADDRESS = EntityAddress("placement", "main")
+
 
 @dataclass(frozen=True, slots=True)
 class Ownership:

@@ -51,8 +51,10 @@ class PolicyRunner:
     entity: Entity
     log: Log
     submit: Callable[[Entity, Letter], None]
+    due_again: Callable[[Entity], None]
     read: Position = field(init=False)
     index: int = 0
+    work: asyncio.Task[None] | None = None
     _answered: set[int] = field(default_factory=set)
     _delivered: int = 0
     _queues: dict[str, deque[Order]] = field(default_factory=dict)
@@ -152,8 +154,12 @@ class PolicyRunner:
         origin = self._own_origin()
         self.submit(
             self.entity,
-            Letter(type(command).__name__, {}, origin, lambda _answer: None, command=command),
+            Letter(type(command).__name__, {}, origin, self._considered, command=command),
         )
+
+    def _considered(self, given: Answer) -> None:
+        if given.outcome is not Outcome.DONE:
+            self.due_again(self.entity)
 
     def _give(self, command: Command, origin: Origin) -> asyncio.Future[Answer]:
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
@@ -251,7 +257,9 @@ class PolicyRunner:
         self._room.set()
 
     def stop(self) -> None:
-        """Deliver no more; what is not answered is delivered by the next host."""
+        """Read and deliver no more; what is not answered is delivered by the next host."""
+        if self.work is not None:
+            self.work.cancel()
         for task in self._tasks:
             task.cancel()
 

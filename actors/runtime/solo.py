@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,7 @@ class SoloWriter:
     author: Author
     principal: str
     entity: Entity
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @classmethod
     async def open(
@@ -41,11 +43,12 @@ class SoloWriter:
         """Carry out a command and give its answer."""
         answers: list[Answer] = []
         letter = Letter(type(command).__name__, {}, self._origin(), answers.append, command=command)
-        self.entity.mailbox.append(letter)
         drainer = Drainer(
             self.log, Store(self.log), self.author, _now, changed=lambda _entity: None
         )
-        await drainer.drain(self.entity)
+        async with self._turn:
+            self.entity.mailbox.append(letter)
+            await drainer.drain(self.entity)
         return answers[0] if answers else Answer(Outcome.BUSY)
 
     def _origin(self) -> Origin:
