@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from actors.base import state_name
 from actors.deciders import KINDS
+from actors.host import HostRecord
+from actors.placement import Placement
 from actors.policies.base import PolicyState
 from actors.runtime.store import Entities, Store
 from actors.service import Unproven, Watched
@@ -143,6 +145,10 @@ def word_for(state: object) -> str:
             return _spoken(state_name(health))
         case PolicyState(position=position):
             return "at work" if position else "new"
+        case Placement(epoch=epoch):
+            return f"epoch {epoch}"
+        case HostRecord():
+            return "started"
         case _:
             return _spoken(state_name(state))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from standfast.cli import actors, check_config, events, replay, status, up, why
+from standfast.cli import actors, check_config, events, replay, status, up, verify, why
 
 app = typer.Typer(
     name="standfast",
@@ -19,7 +19,7 @@ app = typer.Typer(
         " [bold]standfast why service/demo-app[/]."
     ),
 )
-for group in (up, check_config, status, actors, events, replay, why):
+for group in (up, check_config, status, actors, events, replay, why, verify):
     group.register(app)
 
 
