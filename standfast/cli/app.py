@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import typer
 
-from standfast.cli import actors, check_config, events, replay, status, up, verify, why
+from standfast.cli import (
+    actors,
+    check_config,
+    demo,
+    events,
+    operate,
+    projections,
+    replay,
+    status,
+    up,
+    verify,
+    why,
+)
 
 app = typer.Typer(
     name="standfast",
@@ -19,7 +31,20 @@ app = typer.Typer(
         " [bold]standfast why service/demo-app[/]."
     ),
 )
-for group in (up, check_config, status, actors, events, replay, why, verify):
+GROUPS = (
+    up,
+    check_config,
+    status,
+    actors,
+    events,
+    replay,
+    why,
+    verify,
+    projections,
+    operate,
+    demo,
+)
+for group in GROUPS:
     group.register(app)
 
 

@@ -18,7 +18,7 @@ from effects.recovery.child import Running
 from effects.recovery.process import ChildProcesses
 from events.log import LogFullError, LogUnavailableError
 from events.server import ServerUnusableError
-from projections.database import AlreadyWrittenError
+from projections.database import AlreadyWrittenError, sqlite_path
 from projections.reading import NotReadyError, Reading, projection_states
 from projections.runner import Runner
 from scenarios.demo.settings import DemoUnavailableError
@@ -102,17 +102,22 @@ async def readings(opened: Session) -> AsyncIterator[Reading]:
     situation = opened.situation
     children = ChildProcesses(situation.directory.processes)
     url = situation.projections_url
-    if not isinstance(children.look("projector"), Running):
-        await _catch_up(opened.log, url)
     reading = Reading(url)
     try:
+        if not isinstance(children.look("projector"), Running):
+            await _catch_up(opened.log, url, reading)
         await _wait_for_projector(opened.log, reading)
         yield reading
     finally:
         reading.close()
 
 
-async def _catch_up(log: Log, url: str) -> None:
+async def _catch_up(log: Log, url: str, reading: Reading) -> None:
+    """Take in what is newer. Where the log lost its end, the projections are its only copy."""
+    path = sqlite_path(url)
+    if (path is None or path.exists()) and reached_by(reading) > await log.head_sequence():
+        note("the log ends before the projections do: `standfast verify` says what is missing")
+        return
     runner = Runner(log, url)
     try:
         await runner.open()
