@@ -8,6 +8,7 @@ from standfast.cli import (
     actors,
     check_config,
     demo,
+    doctor,
     events,
     operate,
     projections,
@@ -42,6 +43,7 @@ GROUPS = (
     verify,
     projections,
     operate,
+    doctor,
     demo,
 )
 for group in GROUPS:

@@ -1,0 +1,1 @@
+"""What is wrong and which command helps: a list of small checks, each of one thing."""

@@ -1,0 +1,165 @@
+"""The log and what lives by it: its streams, hosts, projections, quarantine and clocks."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from nats.js.errors import NotFoundError
+
+from events.subjects import CHECKPOINT_STREAM, STATE_STREAM, TELEMETRY_STREAM
+from projections.base import moment_text
+from projections.catalogue import PROJECTIONS
+from projections.database import sqlite_path
+from projections.reading import (
+    EventFilter,
+    NotReadyError,
+    Reading,
+    events,
+    parked_entities,
+    projection_states,
+)
+from standfast.build import build_id
+from standfast.doctor.finding import error, ok, warning
+from standfast.hosts_asked import ask_hosts, host_names
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from actors.runtime.description import Described
+    from standfast.doctor.finding import Finding, Patient
+
+LAG_WARNING = 1_000
+CLOCK_HOURS = 24
+SKEW_SECONDS = 2.0
+MIB = 1024 * 1024
+CLOCK_STEPPED = "standfast.host.clock_stepped.v1"
+
+
+async def streams(patient: Patient) -> list[Finding]:
+    """Look whether the log answers and has its streams."""
+    if patient.log is None:
+        if patient.supervisor_pid is None:
+            return []
+        return [error("log", f"it can't be reached: {patient.trouble}", "standfast up")]
+    manager = patient.log.client.jsm()
+    shown = []
+    for name in (STATE_STREAM, TELEMETRY_STREAM, CHECKPOINT_STREAM):
+        try:
+            state = (await manager.stream_info(name)).state
+        except NotFoundError:
+            return [error("log", f"its stream {name} is missing", "standfast up")]
+        shown.append(f"{name.removeprefix('STANDFAST_').lower()} {state.bytes / MIB:.1f} MiB")
+    return [ok("log", ", ".join(shown)), *await _clock_against_log(patient)]
+
+
+async def _clock_against_log(patient: Patient) -> list[Finding]:
+    """A commit of the future means that the clock was set back."""
+    assert patient.log is not None
+    head = await patient.log.head_sequence()
+    message = await patient.log.message(head) if head else None
+    if head and message is None:
+        text = f"its last commit, {head}, can't be read"
+        return [error("log", text, "standfast verify")]
+    if message is None or message.time is None:
+        return []
+    ahead = (message.time.astimezone(UTC) - datetime.now(UTC)).total_seconds()
+    if ahead > SKEW_SECONDS:
+        text = f"the newest commit is {ahead:.0f} s in the future: the clock was set back"
+        return [warning("clock", text, "timedatectl")]
+    return []
+
+
+async def hosts(patient: Patient) -> list[Finding]:
+    """Ask every host whether it serves, and as which build."""
+    if patient.log is None or patient.supervisor_pid is None:
+        return []
+    names = await host_names(patient.log)
+    asked = await ask_hosts(patient.log.client, names, entities=False)
+    silent = [host.name for host in asked.hosts if not host.answered]
+    if silent:
+        text = f"no answer from {', '.join(silent)}; Ray starts what ended again within seconds"
+        path = patient.directory.processes / "ray.log"
+        return [error("hosts", text, f"tail -n 50 {path}")]
+    reading = [host.name for host in asked.hosts if not host.ready]
+    if reading:
+        return [warning("hosts", f"still reading their buckets: {', '.join(reading)}")]
+    return [ok("hosts", f"all {len(names)} serve"), *_builds(patient, asked.hosts)]
+
+
+def _builds(patient: Patient, answered: list[Described]) -> list[Finding]:
+    assert patient.situation is not None
+    builds = {host.build for host in answered} | {patient.situation.runtime.build}
+    if len(builds) > 1:
+        text = f"hosts and supervisor are of several builds: {', '.join(sorted(builds))}"
+        return [error("builds", text, "standfast up")]
+    if builds != {build_id()}:
+        text = f"what runs is {builds.pop()}, this command is {build_id()}"
+        return [warning("builds", text, "standfast up")]
+    return [ok("builds", "everything is of one build")]
+
+
+async def projections(patient: Patient) -> list[Finding]:
+    """Look how far projections are, what they left out, and what is in quarantine."""
+    if patient.situation is None:
+        return []
+    url = patient.situation.projections_url
+    path = sqlite_path(url)
+    if path is not None and not path.exists():
+        return [warning("projections", f"{path} is missing; the projector makes it")]
+    head = await patient.log.head_sequence() if patient.log else None
+    reading = Reading(url)
+    try:
+        with reading.moment() as connection:
+            found = [*_projections(connection, head), *_parked(connection), *_clock(connection)]
+    except NotReadyError as failure:
+        return [warning("projections", str(failure), "standfast projections rebuild all")]
+    finally:
+        reading.close()
+    return found
+
+
+def _projections(connection: Connection, head: int | None) -> list[Finding]:
+    states = projection_states(connection)
+    known = {projection.name: projection.version for projection in PROJECTIONS}
+    unfit = [one.name for one in states if known.get(one.name, one.version) != one.version]
+    errors = sum(one.errors for one in states)
+    reached = min((one.sequence for one in states), default=0)
+    if head is not None and reached > head:
+        text = f"they reached {reached}, but the log ends at {head}: its end was lost"
+        return [error("projections", text, "standfast verify")]
+    if unfit:
+        text = f"of another version: {', '.join(unfit)}"
+        return [error("projections", text, f"standfast projections rebuild {unfit[0]}")]
+    if errors:
+        return [
+            warning("projections", f"{errors} events were left out", "standfast projections list")
+        ]
+    if head is not None and head - reached > LAG_WARNING:
+        text = f"{head - reached} commits behind the log"
+        return [warning("projections", text, "standfast projections list")]
+    return [ok("projections", f"{len(states)} at sequence {reached}")]
+
+
+def _parked(connection: Connection) -> list[Finding]:
+    found = parked_entities(connection)
+    if not found:
+        return [ok("quarantine", "no entity is parked")]
+    return [
+        error("quarantine", f"{row['entity']} is parked: {row['error']}"[:300], _release(row))
+        for row in found[:10]
+    ]
+
+
+def _release(row: dict[str, Any]) -> str:
+    return f"standfast release '{row['entity']}' --reason 'WHY'"
+
+
+def _clock(connection: Connection) -> list[Finding]:
+    """Look whether a host saw its wall clock jump lately."""
+    since = moment_text(datetime.now(UTC) - timedelta(hours=CLOCK_HOURS))
+    steps = events(connection, EventFilter(type=CLOCK_STEPPED, since=since, limit=1000))
+    if not steps:
+        return []
+    text = f"the wall clock jumped {len(steps)} times within {CLOCK_HOURS} h"
+    return [warning("clock", text, "standfast events --kind host --since 1d")]
