@@ -57,6 +57,7 @@ def open_beside(url: str, projections: Sequence[Projection]) -> Iterator[Store]:
     finally:
         engine.dispose()
         clear_beside(url, engine)
+        engine.dispose()
 
 
 def swap(url: str, live: Store, beside: Store) -> None:

@@ -144,7 +144,7 @@ def _start(journal: Journal, wanted: str) -> Row:
         newest = journal.last_of(wanted, types, NEWEST)
         if newest is not None:
             return newest
-    raise NothingKnownError(f"nothing ever happened to {wanted[:100]!r}")
+    raise NothingKnownError(f"nothing ever happened to {ascii(wanted[:100])[1:-1]}")
 
 
 class Closure:

@@ -19,6 +19,9 @@ Times are UTC. Errors are problems (RFC 9457). Without tokens only this machine 
 otherwise send `Authorization: Bearer TOKEN`: reading needs the scope read, writing operate."""
 
 
+ROUTERS = (writes.router, reads.router, reads.operations, health.router, pages.router)
+
+
 def create_app(dependencies: Dependencies) -> FastAPI:
     """Give the ASGI application over its parts."""
     app = FastAPI(
@@ -31,7 +34,7 @@ def create_app(dependencies: Dependencies) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.dependencies = dependencies
-    for router in (writes.router, reads.router, reads.operations, health.router, pages.router):
+    for router in ROUTERS:
         app.include_router(router)
     add_handlers(app)
     app.add_middleware(Guard, access=dependencies.access)

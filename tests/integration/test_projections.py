@@ -1,24 +1,50 @@
-"""Projections on a real log and a real database: kept live, rebuilt, compared, quarantined."""
+"""Projections on a real log and real databases: kept live, rebuilt, compared, quarantined."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import msgpack
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import Connection, create_engine, func, select, text
 
+from events.ids import new_id
+from events.service import ServiceRetired, ServiceWentDown
+from events.streams import LogIdentity
+from events.subjects import PROJECTED_SUBJECT
+from projections.beside import beside_path
+from projections.catalogue import PROJECTIONS
 from projections.compare import compare
 from projections.database import AlreadyWrittenError, open_reader, sqlite_url
+from projections.effect import EFFECTS
 from projections.incident import TIMELINE
+from projections.journal import HEADS, JOURNAL
+from projections.positions import ERRORS
+from projections.reading import Reading, faults, projection_states
 from projections.runner import Runner
-from projections.service import SERVICES
+from projections.service import SERVICE, SERVICES
+from standfast.projector import REBUILD_SUBJECT, Projector
+from tests.fixtures.web import eventually
 from tests.history import Recorder
 from tests.story import outage, steady
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import AsyncIterator, Iterator
 
+    from nats.aio.msg import Msg
+
+    from events.base import Envelope
     from events.log import Log
+    from projections.base import Change, Row, Rows
+    from tests.fixtures.nats import NatsServer
+
+ROOT = Path(__file__).parents[2]
+NAMES = tuple(projection.name for projection in PROJECTIONS)
 
 
 @pytest.fixture
@@ -29,31 +55,324 @@ async def recorder(log: Log) -> Recorder:
     return recorder
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return sqlite_url(tmp_path / "projections.db")
+    address: str = request.getfixturevalue("postgres_url")
+    engine = create_engine(address)
+    with engine.begin() as connection:
+        connection.execute(text("DROP SCHEMA public CASCADE; CREATE SCHEMA public"))
+    engine.dispose()
+    return address
+
+
+@pytest.fixture
+async def runner(log: Log, url: str) -> AsyncIterator[Runner]:
+    runner = Runner(log, url)
+    await runner.open()
+    yield runner
+    await runner.close()
+
+
+def rows(url: str, statement: Any) -> list[Any]:  # noqa: ANN401  (any question)
+    engine = open_reader(url)
+    with engine.connect() as connection:
+        found = list(connection.execute(statement).all())
+    engine.dispose()
+    return found
+
+
 @pytest.mark.usefixtures("recorder")
-async def test_rows_say_what_the_log_says(log: Log, tmp_path: Path) -> None:
-    url = sqlite_url(tmp_path / "projections.db")
+async def test_rows_say_what_the_log_says(log: Log, runner: Runner, url: str) -> None:
+    await runner.catch_up()
+    states = dict(rows(url, select(SERVICES.c.id, SERVICES.c.state)))
+    assert states == dict.fromkeys(["demo-database", "demo-cache", "demo-app"], "healthy")
+    order = (TIMELINE.c.sequence, TIMELINE.c.index, TIMELINE.c.part)
+    lines = [line for (line,) in rows(url, select(TIMELINE.c.text).order_by(*order))]
+    assert lines[0] == "First failed probe of demo-database: check tcp: connection refused"
+    assert lines[-2:] == ["on-call is to be told: resolved", "Notice delivered: 200 OK"]
+    told = rows(url, select(EFFECTS.c.state).where(EFFECTS.c.effect == "notify"))
+    assert told == [("succeeded",), ("succeeded",)]
+    assert rows(url, select(ERRORS)) == []
+    assert await compare(log, runner.store.engine) == []
+
+
+async def test_the_heads_of_all_chains_are_kept(
+    log: Log, recorder: Recorder, runner: Runner, url: str
+) -> None:
+    await runner.catch_up()
+    heads = {str(entity): (h.sequence, h.digest.hex()) for entity, h in recorder.heads.items()}
+    kept = {entity: (sequence, digest) for entity, sequence, digest in rows(url, select(HEADS))}
+    assert kept == heads
+    assert runner.sequence == await log.head_sequence()
+
+
+async def test_a_rebuild_gives_the_same_rows_and_follows_on(
+    log: Log, recorder: Recorder, runner: Runner
+) -> None:
+    await runner.catch_up()
+    told: list[tuple[int, int]] = []
+
+    async def progress(done: int, total: int) -> None:
+        told.append((done, total))
+
+    position = await runner.rebuild(NAMES, progress)
+    head = await log.head_sequence()
+    assert position == log.position(head)
+    assert told[-1] == (head, head)
+    assert await compare(log, runner.store.engine) == []
+    await outage(recorder, 2)
+    await runner.catch_up()
+    assert await compare(log, runner.store.engine) == []
+
+
+async def test_one_projection_is_rebuilt_while_others_stay_behind(
+    log: Log, recorder: Recorder, runner: Runner, url: str
+) -> None:
+    await runner.catch_up()
+    await outage(recorder, 2)
+    await runner.rebuild(["incident"])
+    reading = Reading(url)
+    with reading.moment() as connection:
+        reached = {state.name: state.sequence for state in projection_states(connection)}
+    reading.close()
+    assert reached["incident"] == await log.head_sequence()
+    assert reached["service"] == runner.sequence < reached["incident"]
+    await runner.catch_up()
+    assert await compare(log, runner.store.engine) == []
+
+
+@pytest.mark.usefixtures("recorder")
+async def test_a_changed_row_is_found_and_named(log: Log, runner: Runner) -> None:
+    await runner.catch_up()
+    with runner.store.engine.begin() as connection:
+        connection.execute(text("UPDATE services SET state = 'down' WHERE id = 'demo-cache'"))
+        connection.execute(text("DELETE FROM effects WHERE entity = 'recovery/0001'"))
+        connection.execute(text("UPDATE chain_heads SET entity = 'x/y' WHERE entity LIKE 'rec%'"))
+    found = {(d.table, d.key, d.what) for d in await compare(log, runner.store.engine)}
+    assert ("services", ("demo-cache",), "state is 'down', not 'healthy'") in found
+    assert ("effects", ("recovery/0001", 1), "the row is missing") in found
+    assert ("chain_heads", ("x/y",), "the log does not give this row") in found
+    assert len(found) == 4
+
+
+@pytest.mark.usefixtures("runner")
+async def test_a_second_writer_is_refused(log: Log, url: str) -> None:
+    with pytest.raises(AlreadyWrittenError):
+        await Runner(log, url).open()
+
+
+@pytest.mark.usefixtures("recorder")
+async def test_another_life_of_the_log_is_built_anew_by_itself(log: Log, url: str) -> None:
     runner = Runner(log, url)
     await runner.open()
     await runner.catch_up()
-    with open_reader(url).connect() as connection:
-        states = connection.execute(select(SERVICES.c.id, SERVICES.c.state)).all()
-        assert dict(states) == dict.fromkeys(["demo-database", "demo-cache", "demo-app"], "healthy")
-        lines = (
-            connection.execute(
-                select(TIMELINE.c.text).order_by(
-                    TIMELINE.c.sequence, TIMELINE.c.index, TIMELINE.c.part
-                )
-            )
-            .scalars()
-            .all()
-        )
-        assert lines[0] == "First failed probe of demo-database: check tcp: connection refused"
-        assert lines[-2:] == ["on-call is to be told: resolved", "Notice delivered: 200 OK"]
-        errors = connection.execute(text("select * from projection_errors")).all()
-        assert errors == []
-    assert await compare(log, runner.store.engine) == []
-    await runner.rebuild([p.name for p in runner.store.projections])
-    assert await compare(log, runner.store.engine) == []
-    with pytest.raises(AlreadyWrittenError):
-        await Runner(log, url).open()
     await runner.close()
+    log.identity = LogIdentity(log.identity.log_id, 2)
+    runner = Runner(log, url)
+    await runner.open()
+    assert {held.position for held in runner.store.positions().values()} == {
+        log.position(await log.head_sequence())
+    }
+    assert await compare(log, runner.store.engine) == []
+    await runner.close()
+
+
+@pytest.mark.usefixtures("recorder")
+async def test_another_version_of_a_projection_is_built_anew_by_itself(log: Log, url: str) -> None:
+    old = replace(SERVICE, version=0, project=lambda _rows, _envelope: ())
+    runner = Runner(log, url, [old])
+    await runner.open()
+    await runner.catch_up()
+    await runner.close()
+    assert rows(url, select(SERVICES)) == []
+    runner = Runner(log, url, [SERVICE])
+    await runner.open()
+    assert len(rows(url, select(SERVICES))) == 3
+    await runner.close()
+
+
+def failing_on_retired(before: Rows, envelope: Envelope) -> Iterator[Change]:
+    assert not isinstance(envelope.event, ServiceRetired), "cannot take in a retired service"
+    assert SERVICE.project is not None
+    yield from SERVICE.project(before, envelope)
+
+
+async def test_an_event_that_one_projection_cannot_take_in_stops_neither_it_nor_others(
+    log: Log, recorder: Recorder, url: str
+) -> None:
+    retired = ServiceRetired(reason="gone", configuration_hash="x")
+    await recorder.append("service/demo-cache", retired)
+    await recorder.append("service/demo-app", retired, retired)
+    await outage(recorder, 2)
+    broken = replace(SERVICE, project=failing_on_retired)
+    kept = [broken, *(p for p in PROJECTIONS if p.name != "service")]
+    runner = Runner(log, url, kept)
+    await runner.open()
+    await runner.catch_up()
+    states = dict(rows(url, select(SERVICES.c.id, SERVICES.c.state)))
+    assert states["demo-cache"] == "healthy"
+    errors = rows(url, select(ERRORS).order_by(ERRORS.c.sequence, ERRORS.c.index))
+    assert [(error.projection, error.entity, error.index) for error in errors] == [
+        ("service", "service/demo-cache", 0),
+        ("service", "service/demo-app", 0),
+        ("service", "service/demo-app", 1),
+    ]
+    assert errors[0].error == "AssertionError: cannot take in a retired service"
+    assert await compare(log, runner.store.engine, kept) == []
+    await runner.close()
+
+
+def refusing_database(before: Rows, envelope: Envelope) -> Iterator[Change]:
+    """A row that every database refuses, for one event in the middle of a transaction."""
+    assert SERVICE.project is not None
+    for table, row in SERVICE.project(before, envelope):
+        refused: Row = {**row, "title": None}
+        yield table, refused if isinstance(envelope.event, ServiceWentDown) else row
+
+
+@pytest.mark.usefixtures("recorder")
+async def test_a_row_that_the_database_refuses_is_left_out_alone(log: Log, url: str) -> None:
+    runner = Runner(log, url, [replace(SERVICE, project=refusing_database)])
+    await runner.open()
+    await runner.catch_up()
+    assert len(rows(url, select(SERVICES))) == 3
+    errors = rows(url, select(ERRORS))
+    assert {error.entity for error in errors} == {"service/demo-database", "service/demo-app"}
+    assert all("IntegrityError" in error.error for error in errors)
+    await runner.close()
+
+
+async def test_an_unreadable_commit_is_shown_and_the_rest_goes_on(
+    log: Log, recorder: Recorder, runner: Runner, url: str
+) -> None:
+    acknowledged = await log.client.jetstream().publish("sf.service.00.odd", b"\x00 no commit")
+    await outage(recorder, 2)
+    await runner.catch_up()
+    reading = Reading(url)
+    with reading.moment() as connection:
+        found = faults(connection)
+        assert {fault["sequence"] for fault in found} == {acknowledged.seq}
+        assert {fault["projection"] for fault in found} == set(NAMES)
+    reading.close()
+    assert runner.sequence == await log.head_sequence()
+    assert "service/odd" in {entity for entity, *_ in rows(url, select(HEADS))}
+    assert await compare(log, runner.store.engine) == []
+
+
+REBUILDER = """
+import asyncio, os, signal, sys
+from events.log import Log
+from events.server import ServerAddress, connect
+from projections.runner import Runner
+
+async def main(server, token, url):
+    log = await Log.open(await connect(ServerAddress(server, token), "rebuilder"))
+    runner = Runner(log, url)
+    await runner.open()
+    async def killed(done, total):
+        if done >= total // 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+    await runner.rebuild([p.name for p in runner.store.projections], killed)
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+async def test_a_rebuild_killed_half_way_leaves_the_live_rows_whole(
+    log: Log, recorder: Recorder, url: str, nats_server: NatsServer
+) -> None:
+    for number in range(2, 60):
+        await outage(recorder, number)
+    runner = Runner(log, url)
+    await runner.open()
+    await runner.catch_up()
+    await runner.close()
+    before = rows(url, select(JOURNAL))
+    address = nats_server.address
+    command = [sys.executable, "-c", REBUILDER, address.url, address.token, url]
+    killed = await asyncio.to_thread(subprocess.run, command, cwd=ROOT, timeout=60, check=False)
+    assert killed.returncode == -9
+    assert rows(url, select(JOURNAL)) == before
+    if url.startswith("sqlite"):
+        assert beside_path(Path(url.removeprefix("sqlite:///"))).exists()
+    runner = Runner(log, url)
+    await runner.open()
+    if url.startswith("sqlite"):
+        assert not beside_path(Path(url.removeprefix("sqlite:///"))).exists()
+    assert await compare(log, runner.store.engine) == []
+    await runner.close()
+
+
+async def test_a_reader_never_sees_half_a_rebuild(
+    recorder: Recorder, runner: Runner, url: str
+) -> None:
+    for number in range(2, 20):
+        await outage(recorder, number)
+    await runner.catch_up()
+    whole = rows(url, select(func.count()).select_from(JOURNAL))
+    seen: set[tuple[Any, ...]] = set()
+    rebuilding = asyncio.create_task(runner.rebuild(NAMES))
+    while not rebuilding.done():
+        seen |= {tuple(r) for r in await asyncio.to_thread(_counted, url)}
+        await asyncio.sleep(0.005)
+    await rebuilding
+    assert seen == {tuple(row) for row in whole}
+
+
+def _counted(url: str) -> list[Any]:
+    return rows(url, select(func.count()).select_from(JOURNAL))
+
+
+@pytest.mark.usefixtures("recorder")
+async def test_the_projector_tells_positions_and_rebuilds_on_request(log: Log, url: str) -> None:
+    told: list[tuple[str, int, int]] = []
+
+    async def note(message: Msg) -> None:
+        told.append(tuple(msgpack.unpackb(message.data)))
+
+    await log.client.subscribe(PROJECTED_SUBJECT, cb=note)
+    projector = Projector(log, url)
+    running = asyncio.create_task(projector.run())
+    head = await log.head_sequence()
+    expected = (log.identity.log_id, log.identity.generation, head)
+
+    async def caught_up() -> bool:
+        return expected in told
+
+    await eventually(caught_up)
+    answers = await _ask_for_rebuild(log, {"name": "incident"})
+    assert answers[-1] == {"done": True, "sequence": head}
+    assert answers[0] == {"sequence": head, "until": head}
+    assert (
+        "there are service, incident" in (await _ask_for_rebuild(log, {"name": "x"}))[-1]["error"]
+    )
+    assert "error" in (await _ask_for_rebuild(log, {}))[-1]
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    runner = Runner(log, url)
+    await runner.open()  # the database was let go
+    await runner.close()
+
+
+async def _ask_for_rebuild(log: Log, content: dict[str, str]) -> list[dict[str, Any]]:
+    inbox = f"_INBOX.{new_id()}"
+    answers: list[dict[str, Any]] = []
+    replies = await log.client.subscribe(inbox)
+    await log.client.publish(REBUILD_SUBJECT, msgpack.packb(content), reply=inbox)
+    while not answers or not answers[-1].keys() & {"done", "error"}:
+        answers.append(msgpack.unpackb((await replies.next_msg(10)).data))
+    await replies.unsubscribe()
+    return answers
+
+
+def test_nothing_can_be_written_through_a_reader(tmp_path: Path) -> None:
+    engine = open_reader(sqlite_url(tmp_path / "x.db"))
+    with engine.connect() as connection, pytest.raises(Exception, match="readonly"):
+        _write(connection)
+    engine.dispose()
+
+
+def _write(connection: Connection) -> None:
+    connection.execute(text("CREATE TABLE x (y INTEGER)"))
