@@ -79,4 +79,4 @@ class Projection:
 
 def moment_text(moment: datetime) -> str:
     """Give a moment as it is stored: UTC, to the microsecond, sortable as text."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")[:26] + "Z"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import MetaData, select
+from sqlalchemy import MetaData, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, IntegrityError, StatementError
 
@@ -14,7 +15,7 @@ from projections.positions import ERRORS, POSITIONS, error_row, position_row, re
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from sqlalchemy import Connection, Engine, Table
+    from sqlalchemy import Connection, Engine, Select, Table
     from sqlalchemy.sql.dml import Insert
 
     from events.base import Position
@@ -218,9 +219,15 @@ def is_fault_of_data(error: StatementError) -> bool:
     return isinstance(original, OverflowError | TypeError | ValueError)
 
 
+@cache
+def key_names(table: Table) -> tuple[str, ...]:
+    """Give the names of a table's primary key."""
+    return tuple(column.name for column in table.primary_key)
+
+
 def key_of(table: Table, row: Row) -> tuple[object, ...]:
     """Give a row's primary key."""
-    return tuple(row[column.name] for column in table.primary_key)
+    return tuple([row[name] for name in key_names(table)])
 
 
 def _read_row(connection: Connection, table: Table, key: tuple[object, ...]) -> Row | None:
@@ -228,17 +235,27 @@ def _read_row(connection: Connection, table: Table, key: tuple[object, ...]) -> 
 
 
 def _read_under(connection: Connection, table: Table, key: tuple[object, ...]) -> list[Row]:
-    statement = select(table)
-    for column, value in zip(table.primary_key, key, strict=False):
-        statement = statement.where(column == value)
-    return [dict(row) for row in connection.execute(statement).mappings()]
+    values = dict(zip(key_names(table), key, strict=False))
+    return [dict(row) for row in connection.execute(_reading(table, len(key)), values).mappings()]
+
+
+@cache
+def _reading(table: Table, length: int) -> Select[Any]:
+    """Give the question for the rows below the first so many values of a key."""
+    names = key_names(table)[:length]
+    return select(table).where(*[table.c[name] == bindparam(name) for name in names])
 
 
 def upsert(connection: Connection, table: Table) -> Insert:
     """Give the statement that writes whole rows over those with the same primary key."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    return _upsert(connection.dialect.name, table)
+
+
+@cache
+def _upsert(dialect_name: str, table: Table) -> Insert:
+    dialect = postgresql if dialect_name == "postgresql" else sqlite
     statement: Any = dialect.insert(table)
-    keys = [column.name for column in table.primary_key]
+    keys = key_names(table)
     rest = {c.name: statement.excluded[c.name] for c in table.columns if c.name not in keys}
     full: Insert = statement.on_conflict_do_update(index_elements=keys, set_=rest)
     return full

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -23,7 +23,7 @@ from standfast.web.feed import Feed
 from standfast.web.head import LogHead
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Collection
+    from collections.abc import AsyncIterator, Callable, Collection, Iterator
 
     from events.log import Log
 
@@ -51,6 +51,15 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+class _Server(uvicorn.Server):
+    """A server that leaves signals to the process it serves in."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+
 class Web:
     """Serves until cancelled, or until `stop`."""
 
@@ -63,7 +72,7 @@ class Web:
         self._heartbeats = HeartbeatWindow()
         self._feed = Feed(self._reading, self._window)
         self._head = LogHead(log)
-        self._server = uvicorn.Server(self._configuration())
+        self._server = _Server(self._configuration())
 
     @property
     def ready(self) -> bool:
@@ -76,10 +85,20 @@ class Web:
         return int(self._server.servers[0].sockets[0].getsockname()[1])
 
     async def run(self) -> None:
-        """Serve. Raises `OSError` where the address is taken."""
+        """Serve until stopped or cancelled; requests under way are answered first.
+
+        Raises `SystemExit` where the address is taken.
+        """
         async with self._kept_up_to_date():
-            await self._server.serve()
-        self._reading.close()
+            serving = asyncio.create_task(self._server.serve())
+            try:
+                await asyncio.shield(serving)
+            except asyncio.CancelledError:
+                self.stop()
+                await serving
+                raise
+            finally:
+                self._reading.close()
 
     def stop(self) -> None:
         """Stop serving: open streams are ended first."""
