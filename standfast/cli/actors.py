@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -17,11 +18,13 @@ from standfast.cli.terminal import (
     state_text,
 )
 from standfast.cli.work import run, session
-from standfast.hosts_asked import ask_hosts, host_names
+from standfast.hosts_asked import ask_all
+from standfast.running import supervisor_pid
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from actors.runtime.description import Described
     from standfast.hosts_asked import Hosted
 
 
@@ -49,27 +52,43 @@ def actors(state_dir: StateOption = None, json: JsonOption = False) -> None:  # 
 
 async def _actors(given: Path | None) -> Hosted:
     async with session(given) as opened:
-        names = await host_names(opened.log)
-        return await ask_hosts(opened.client, names)
+        pid = supervisor_pid(opened.situation.directory)
+        return await ask_all(opened.log, pid)
 
 
 def _show(found: Hosted) -> None:
     if not found.hosts:
         say("there are no hosts: nothing was ever placed")
+    by_host = groupby(sorted(found.entities, key=_host_of), key=_host_of)
+    entities = {host: list(some) for host, some in by_host}
     for host in found.hosts:
-        if not host.answered:
-            say(f"[bold]{plain(host.name)}[/]  {state_text('silent')}")
-            continue
-        ready = "ready" if host.ready else "[yellow]reads its buckets[/]"
-        node = f" on {plain(host.node)}" if host.node else ""
-        counted = f"{host.entity_count} entities"
-        say(f"[bold]{plain(host.name)}[/]  pid {host.pid}{node}, {ready}, {counted}")
-        for entity in host.entities:
-            address = f"{entity['kind']}/{entity['id']}".ljust(44)
-            state = state_text(entity["state"], 12)
-            trouble = f" {plain(entity['parked'])}" if entity.get("parked") else ""
-            say(f"  {plain(address)} {state} [dim]at {entity['sequence']}[/]{trouble}")
-    kinds = Counter(entity["kind"] for host in found.hosts for entity in host.entities)
+        _show_host(host, entities.pop(host.name, []))
+    for name, rest in entities.items():
+        say(f"[bold]{plain(name)}[/]")
+        _show_entities(rest)
+    kinds = Counter(entity["kind"] for entity in found.entities)
     counted = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
     if counted:
         say(f"[dim]{counted}[/]")
+
+
+def _host_of(entity: dict[str, Any]) -> str:
+    return str(entity["host"])
+
+
+def _show_host(host: Described, entities: list[dict[str, Any]]) -> None:
+    if not host.answered:
+        say(f"[bold]{plain(host.name)}[/]  {state_text('silent')}")
+        return
+    ready = "ready" if host.ready else "[yellow]reads its buckets[/]"
+    node = f" on {plain(host.node)}" if host.node else ""
+    say(f"[bold]{plain(host.name)}[/]  pid {host.pid}{node}, {ready}, {host.entity_count} hosted")
+    _show_entities(entities)
+
+
+def _show_entities(entities: list[dict[str, Any]]) -> None:
+    for entity in entities:
+        address = f"{entity['kind']}/{entity['id']}".ljust(44)
+        state = state_text(entity["state"], 12)
+        trouble = f" {plain(entity['parked'])}" if entity.get("parked") else ""
+        say(f"  {plain(address)} {state} [dim]at {entity['sequence']}[/]{trouble}")

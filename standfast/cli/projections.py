@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgpack
@@ -29,7 +30,7 @@ from standfast.cli.work import readings, run, session
 from standfast.projector import ALL, REBUILD_SUBJECT
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, Callable
     from pathlib import Path
 
     from nats.aio.client import Client
@@ -132,16 +133,17 @@ async def _rebuild(name: str, given: Path | None) -> int:
 
 async def _ask_projector(client: Client, name: str, told: Callable[[float, float], None]) -> int:
     """Ask the running projector, and show its progress. Raises `NoRespondersError`."""
-    async for answer in _answers(client, name):
-        if "error" in answer:
-            fail(answer["error"])
-        if answer.get("done"):
-            return int(answer["sequence"])
-        told(answer["sequence"], answer["until"])
+    async with aclosing(_answers(client, name)) as answers:
+        async for answer in answers:
+            if "error" in answer:
+                fail(answer["error"])
+            if answer.get("done"):
+                return int(answer["sequence"])
+            told(answer["sequence"], answer["until"])
     raise AssertionError("answers end with an end or an error")
 
 
-async def _answers(client: Client, name: str) -> AsyncIterator[dict[str, Any]]:
+async def _answers(client: Client, name: str) -> AsyncGenerator[dict[str, Any], None]:
     inbox = client.new_inbox()
     subscription = await client.subscribe(inbox)
     try:

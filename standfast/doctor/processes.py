@@ -51,11 +51,11 @@ async def processes(patient: Patient) -> list[Finding]:
         if one.name == SUPERVISOR or (external and one.name == LOG):
             continue
         if one.state == "running":
-            found.append(ok(one.name, f"runs as pid {one.pid}"))
+            found.append(ok(f"process {one.name}", f"runs as pid {one.pid}"))
             continue
         path = patient.directory.processes / f"{one.name}.log"
         text = f"it does not run; its last words: {translated(_last_words(path))}"
-        found.append(error(one.name, text, f"tail -n 50 {path}"))
+        found.append(error(f"process {one.name}", text, f"tail -n 50 {path}"))
     return found
 
 
