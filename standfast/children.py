@@ -19,6 +19,7 @@ from effects.recovery.actions import child_spec
 from effects.recovery.child import ChildName, Refused, Running
 from effects.recovery.process import ChildProcesses
 from events.service import ServiceConfigured, ServiceRetired
+from standfast.ending import end_tasks
 from standfast.service_book import ServiceBook
 
 if TYPE_CHECKING:
@@ -65,10 +66,7 @@ class ServiceChildren:
         try:
             await self._follow()
         finally:
-            tasks = [bounding, *self._reapers.values()]
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end_tasks((bounding, *self._reapers.values()))
 
     async def stop_children(self) -> None:
         """Stop those that end with Standfast, first what nobody needs."""

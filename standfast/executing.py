@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from effects.recovery.actions import RestartProcess, StartProcess, StopProcess
 from effects.recovery.command import RunCommand
 from events.subjects import control_subject
 from standfast.children import ServiceChildren
+from standfast.ending import end_tasks
 from standfast.executor import Executor
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 NAME = "executor"
 STOPPED = b"stopped"
+_LOGGER = logging.getLogger(__name__)
 
 
 def stop_children_subject(name: str = NAME) -> str:
@@ -66,11 +69,17 @@ class ExecutorProcess:
     async def run(self) -> None:
         """Work until cancelled; the children live on."""
         requests = await self._client.subscribe(self._subject, cb=self._asked_to_stop)
+        parts = (
+            asyncio.create_task(self.executor.run()),
+            asyncio.create_task(self.children.run()),
+        )
         try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self.children.run())
-                group.create_task(self.executor.run())
+            ended, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+            for part in ended:
+                part.result()
         finally:
+            await self.executor.finish()
+            await end_tasks(parts)
             with contextlib.suppress(NatsError, TimeoutError, OSError):
                 await requests.unsubscribe()
             await self._notify.close()
@@ -85,6 +94,9 @@ class ExecutorProcess:
         if self._stopping is None:
             self._stopping = asyncio.create_task(self.stop_children())
         await asyncio.wait([self._stopping])
+        if (error := self._stopping.exception()) is not None:
+            _LOGGER.error("the children could not be stopped", exc_info=error)
+            return
         with contextlib.suppress(NatsError, TimeoutError, OSError):
             await message.respond(STOPPED)
 

@@ -21,6 +21,7 @@ from standfast.effect_reports import (
     report_of,
     report_until_answered,
 )
+from standfast.ending import end_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
@@ -103,9 +104,7 @@ class Executor:
             await self.finish()
             with contextlib.suppress(*_UNCERTAIN):
                 await subscription.unsubscribe()
-            for task in (*own, *self._tasks):
-                task.cancel()
-            await asyncio.gather(*own, *self._tasks, return_exceptions=True)
+            await end_tasks((*own, *self._tasks))
 
     async def finish(self) -> None:
         """Take on and begin nothing more, and give what is under way a moment to be reported."""
