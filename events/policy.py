@@ -53,6 +53,7 @@ class SymptomSeen(Event, type="standfast.correlation.symptom_seen.v1"):
     correlation_id: str
     reason: str
     since: AwareDatetime
+    observed: AwareDatetime = Field(description="when the failure was concluded")
     critical: bool = True
     settles_at: AwareDatetime
     sequence: int = Field(ge=1, description="of the commit that says so")

@@ -110,7 +110,7 @@ class Prober:
         """Probe once and write it down, with what is to be thought of ourselves meanwhile."""
         start, moment = self._clock.monotonic_seconds(), self._clock.now()
         seen = await self._probe.probe(check)
-        if not seen.succeeded:
+        if not seen.succeeded or self._canary.is_failing:
             await self._canary.confirm()
         lagged = self._lag.lagged_between(start, self._clock.monotonic_seconds())
         rows = probe_rows(

@@ -73,6 +73,7 @@ def _went_down(
         correlation_id=envelope.origin.correlation_id,
         reason=event.reason,
         since=event.since,
+        observed=envelope.origin.time,
         critical=_is_critical(picture, service),
         settles_at=now + settle,
         sequence=envelope.position.sequence,
@@ -209,7 +210,7 @@ def _to_incident(
         command,
         symptom.cause_id,
         case.correlation_id,
-        symptom.since,
+        symptom.observed,
     )
 
 

@@ -41,6 +41,7 @@ class Symptom(Value):
     correlation_id: str
     reason: str
     since: AwareDatetime
+    observed: AwareDatetime
     critical: bool
     settles_at: AwareDatetime
     sequence: int

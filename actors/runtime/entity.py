@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from events.base import Event, Origin
     from events.commit import StoredCommit
 
-RECENT_MAX = 64
+RECENT_MAX = 1_280
+"""More than a mailbox and a commit hold: a command is known for as long as it may be on its way."""
 ERROR_CHARACTERS_MAX = 500
 NOTED = frozenset(
     {

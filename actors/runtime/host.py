@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from nats.errors import Error as NatsError
 
-from actors.deciders import UnknownKindError
+from actors.deciders import UnknownKindError, decider_for
 from actors.host import RecordHost
 from actors.placement import PLACEMENT, Placement
 from actors.policies import POLICIES
@@ -252,6 +252,7 @@ class Host:
         """Take a command; what is not owned is left to its owner to answer."""
         try:
             request = decode_request(message.data)
+            decider_for(request.entity)
             if not self.ownership.owns(request.entity):
                 return
             entity = self.mailroom.entity(request.entity)

@@ -103,7 +103,7 @@ async def test_an_outage_of_the_log_makes_no_outage_of_a_service(own_server: Nat
             own_server.kill()
             await until(lambda: prober.writer.waiting_batches > 4, 20)
             own_server.start()
-            await until_read_on(evaluator, 20, 60)
+            await until_read_on(evaluator, 8, 60)
             assert evaluator.reporter.reports == 1
             target.close()
             await until(lambda: isinstance(services.health("web"), Down), 20)

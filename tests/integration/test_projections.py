@@ -219,7 +219,7 @@ async def test_an_event_that_one_projection_cannot_take_in_stops_neither_it_nor_
         ("service", "service/demo-app", 0),
         ("service", "service/demo-app", 1),
     ]
-    assert errors[0].error == "AssertionError: cannot take in a retired service"
+    assert errors[0].error.startswith("AssertionError: cannot take in a retired service")
     assert await compare(log, runner.store.engine, kept) == []
     await runner.close()
 
