@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from datetime import UTC
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from nats.errors import ConnectionClosedError, NoRespondersError
 from nats.errors import Error as NatsError
@@ -26,13 +26,14 @@ from events.streams import LogIdentity, identity_of
 from events.subjects import STATE_STREAM, entity_of, state_subject
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
     from nats.aio.client import Client
     from nats.js.api import RawStreamMsg
 
     from events.address import EntityAddress
 
+T = TypeVar("T")
 ACKNOWLEDGE_SECONDS = 2.0
 PATIENCE_SECONDS = 10.0
 BACKOFF_SECONDS = 0.02
@@ -51,7 +52,7 @@ class ConflictError(Exception):
         self.expected, self.actual = expected, actual
 
 
-class LogUnavailableError(Exception):
+class LogUnavailableError(ConnectionError):
     """The log did not answer in time. Whether the last commit landed must be read again."""
 
 
@@ -69,7 +70,7 @@ class Log:
     def __init__(self, client: Client, identity: LogIdentity) -> None:
         """Use `open_log`, which also reads the identity."""
         self._client = client
-        self._manager = client.jsm()
+        self._manager = client.jsm(timeout=ACKNOWLEDGE_SECONDS)
         self.identity = identity
 
     @classmethod
@@ -117,22 +118,41 @@ class Log:
 
     async def last_message(self, subject: str) -> RawStreamMsg | None:
         """Read the newest message of a subject (wildcards allowed) from the stream's leader."""
-        try:
-            return await self._manager.get_msg(STATE_STREAM, subject=subject, direct=False)
-        except NotFoundError:
-            return None
+        return await self._ask(
+            lambda: self._manager.get_msg(STATE_STREAM, subject=subject, direct=False)
+        )
 
     async def message(self, sequence: int) -> RawStreamMsg | None:
         """Read the message at a sequence from the stream's leader, or None where it is missing."""
-        try:
-            return await self._manager.get_msg(STATE_STREAM, seq=sequence, direct=False)
-        except NotFoundError:
-            return None
+        return await self._ask(
+            lambda: self._manager.get_msg(STATE_STREAM, seq=sequence, direct=False)
+        )
 
     async def head_sequence(self) -> int:
         """Give the last sequence of the whole log, as its leader knows it."""
-        info = await self._manager.stream_info(STATE_STREAM)
+        info = await self._ask(lambda: self._manager.stream_info(STATE_STREAM))
+        assert info is not None, "a log has its state stream"
         return int(info.state.last_seq)
+
+    async def _ask(self, question: Callable[[], Awaitable[T]]) -> T | None:
+        """Ask the stream's leader until it answers; None is what is not found.
+
+        Raises `LogUnavailableError`.
+        """
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while True:
+                    try:
+                        return await question()
+                    except NotFoundError:
+                        return None
+                    except ConnectionClosedError as error:
+                        raise LogUnavailableError(str(error)) from error
+                    except _UNCERTAIN:
+                        await asyncio.sleep(BACKOFF_SECONDS)
+        except TimeoutError as error:
+            message = f"the log did not answer within {PATIENCE_SECONDS:g} s"
+            raise LogUnavailableError(message) from error
 
     async def read(
         self, filters: Sequence[str], start: Start | None = None, until: int | None = None
@@ -239,10 +259,7 @@ class _Append:
 
     async def _landed(self) -> Head | None:
         """Ask the leader: the new head if it landed, None if it may still be tried again."""
-        try:
-            last = await self.log.last_message(state_subject(self.commit.entity))
-        except _UNCERTAIN:
-            return None
+        last = await self.log.last_message(state_subject(self.commit.entity))
         actual = 0 if last is None else int(last.seq or 0)
         if last is not None and last.data == self.payload:  # the commit's id is in the payload
             return Head(actual, digest_of(self.payload))
