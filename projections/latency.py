@@ -20,6 +20,7 @@ SERIES_MAX = 10_000
 SUCCESS = "probe_success"
 DURATION = "probe_duration_seconds"
 UNTRUSTED = -1
+FAILED = -1.0
 _UNSEEN = -2
 
 Key = tuple[str, str]
@@ -70,16 +71,25 @@ class LatencyWindow:
     def points(self, service: str, check: str = "") -> list[Point]:
         """Give a service's last probes by one of its checks (the first seen), oldest first."""
         with self._lock:
-            names = self._checks.get(service, [])
-            place = self._places.get((service, check or (names[0] if names else "")))
+            place, order = self._find(service, check)
             if place is None:
                 return []
-            count = int(self._counts[place])
-            order = [i % self._points for i in range(max(0, count - self._points), count)]
             times = self._times[place, order].tolist()
             seconds = self._seconds[place, order].tolist()
             success = self._success[place, order].tolist()
         return [_point(*values) for values in zip(times, seconds, success, strict=True)]
+
+    def values(self, service: str, check: str = "") -> list[float | None]:
+        """Give the same probes as milliseconds: -1 for a failed one, None for an unsure one."""
+        with self._lock:
+            place, order = self._find(service, check)
+            if place is None:
+                return []
+            seconds = self._seconds[place, order]
+            success = self._success[place, order]
+        shown = np.where(success == 0, FAILED, np.nan_to_num(seconds * 1_000))
+        pairs = zip(shown.tolist(), success.tolist(), strict=True)
+        return [None if known < 0 else round(value, 1) for value, known in pairs]
 
     def checks(self, service: str) -> list[str]:
         """Give the names of a service's checks that were seen."""
@@ -104,6 +114,15 @@ class LatencyWindow:
             return [key[0] for _, key in fresh], newest
         last = fresh[limit - 1][0]
         return [key[0] for revision, key in fresh if revision <= last], last
+
+    def _find(self, service: str, check: str) -> tuple[int | None, list[int]]:
+        """Give where a check's probes are, and their columns, oldest first."""
+        names = self._checks.get(service, [])
+        place = self._places.get((service, check or (names[0] if names else "")))
+        if place is None:
+            return None, []
+        count = int(self._counts[place])
+        return place, [i % self._points for i in range(max(0, count - self._points), count)]
 
     def _put(self, name: str, key: Key, time: float, value: float, *, untrusted: bool) -> None:
         place = self._place(key)

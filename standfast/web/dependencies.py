@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from actors.runtime.commands import CommandClient
+from standfast.web.page_cache import PageCache
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -41,6 +42,7 @@ class Dependencies:
     platform: str
     clock: Callable[[], datetime]
     expected_services: Callable[[], Collection[str]] = field(default=_none_expected)
+    pages: PageCache = field(default_factory=PageCache)
 
     def commands(self, identity: Identity) -> CommandClient:
         """Give the client that sends commands for somebody."""

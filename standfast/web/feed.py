@@ -14,7 +14,6 @@ from events.codec import decode_event
 from events.subjects import PROJECTED_SUBJECT
 from projections.reading import EventFilter, NotReadyError, events, projection_states
 from projections.texts import describe
-from standfast.web.spark import compact
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -179,7 +178,7 @@ class Feed:
             await asyncio.sleep(LATENCY_SECONDS)
             names, self._revision = self._window.changed(self._revision, LATENCY_SERVICES_MAX)
             if names and self._listeners:
-                points = {name: compact(self._window.points(name)) for name in set(names)}
+                points = {name: self._window.values(name) for name in set(names)}
                 self._broadcast(message("latency", {"services": points}))
 
     def _broadcast(self, content: bytes) -> None:

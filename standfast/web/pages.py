@@ -6,7 +6,7 @@ from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Query, Request
 from sqlalchemy import Connection
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from projections.base import Row
 from projections.reading import (
@@ -41,6 +41,12 @@ REFUSAL_SECONDS = 0.5
 def overview(request: Request, q: Annotated[str, Query(max_length=200)] = "") -> Response:
     """How everything is, what failed, who was told."""
     parts = dependencies_of(request)
+    common = _common(request)
+    key = (q, *common.values())
+    return HTMLResponse(parts.pages.get(key, lambda: _overview(parts, common, q)))
+
+
+def _overview(parts: Dependencies, common: dict[str, Any], q: str) -> bytes:
     with parts.reading.moment() as connection:
         rows = services(connection)
         found = [whole(connection, row) for row in incidents(connection, limit=INCIDENTS_MAX)]
@@ -49,9 +55,9 @@ def overview(request: Request, q: Annotated[str, Query(max_length=200)] = "") ->
         warnings = _warnings(parts, connection)
     known = {row["id"]: row for row in rows}
     chosen = [r for r in rows if q.lower() in f"{r['id']} {r['title']}".lower()]
-    return render(
+    page = render(
         "overview.html",
-        **_common(request),
+        **common,
         headline=headline(rows, found),
         services=service_views(chosen[:SERVICES_MAX], known, parts.window),
         services_hidden=max(0, len(chosen) - SERVICES_MAX),
@@ -63,6 +69,7 @@ def overview(request: Request, q: Annotated[str, Query(max_length=200)] = "") ->
         notifications=told,
         warnings=warnings,
     )
+    return bytes(page.body)
 
 
 def whole(connection: Connection, row: Row) -> dict[str, Any]:
@@ -141,7 +148,7 @@ def service_page(request: Request, name: Id) -> Response:
         **_common(request),
         service=service_views([row], known, parts.window)[0],
         checks=[
-            (check, spark(parts.window.points(name, check["name"])))
+            (check, spark(parts.window.values(name, check["name"])))
             for check in row["settings"].get("checks", [])
         ],
         needed_by=[s for s in known.values() if row["id"] in s["depends_on"]],

@@ -12,12 +12,9 @@ from projections.latency import POINTS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from projections.latency import Point
-
 STEP = 3
 HEIGHT = 28
 WIDTH = STEP * POINTS
-FAILED = -1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,40 +28,38 @@ class Spark:
     words: str
 
 
-def compact(points: Sequence[Point]) -> list[float | None]:
-    """Give probes as milliseconds, -1 for a failed one, None for one that nobody can judge."""
-    return [_compact(point) for point in points]
+_UNSURE_BAR = f"{HEIGHT}V{HEIGHT - 3}"
+_FAILED_BAR = f"{HEIGHT}V0"
 
 
-def _compact(point: Point) -> float | None:
-    if point.success is None:
-        return None
-    return FAILED if not point.success else round((point.seconds or 0.0) * 1_000, 1)
+def spark(values: Sequence[float | None]) -> Spark:
+    """Draw probes, the newest at the right, on a scale that keeps small differences visible.
 
-
-def spark(points: Sequence[Point]) -> Spark:
-    """Draw probes, the newest at the right, on a scale that keeps small differences visible."""
-    values = compact(points)[-POINTS:]
-    good = [value for value in values if value is not None and value >= 0]
-    top = max([1.0, *good, 2 * median(good)]) if good else 1.0
-    start = POINTS - len(values)
+    Values are milliseconds, -1 for a failed probe, None for one that nobody can judge.
+    """
+    shown = values[-POINTS:]
+    good = [value for value in shown if value is not None and value >= 0]
+    top = max(1.0, *good, 2 * median(good)) if good else 1.0
     bars: dict[str, list[str]] = {"good": [], "failed": [], "unsure": []}
-    for index, value in enumerate(values, start):
-        kind, height = _bar(value, top)
-        bars[kind].append(f"M{index * STEP + 1} {HEIGHT}V{HEIGHT - height:g}")
+    for place, value in zip(_PLACES[POINTS - len(shown) :], shown, strict=True):
+        if value is None:
+            bars["unsure"].append(place + _UNSURE_BAR)
+        elif value < 0:
+            bars["failed"].append(place + _FAILED_BAR)
+        else:
+            bars["good"].append(f"{place}{HEIGHT}V{HEIGHT - _height(value / top):.1f}")
     paths = {kind: "".join(parts) for kind, parts in bars.items()}
-    return Spark(**paths, latest=_latest(values), words=_words(values, good))
+    return Spark(**paths, latest=_latest(shown), words=_words(shown, good))
 
 
-def _bar(value: float | None, top: float) -> tuple[str, float]:
-    if value is None:
-        return "unsure", 3
-    if value < 0:
-        return "failed", HEIGHT
-    return "good", round(3 + (HEIGHT - 5) * sqrt(value / top), 1)
+_PLACES = tuple(f"M{index * STEP + 1} " for index in range(POINTS))
 
 
-def _latest(values: list[float | None]) -> str:
+def _height(share: float) -> float:
+    return 3 + (HEIGHT - 5) * sqrt(share)
+
+
+def _latest(values: Sequence[float | None]) -> str:
     if not values or values[-1] is None:
         return ""
     return "failed" if values[-1] < 0 else milliseconds_text(values[-1])
@@ -77,7 +72,7 @@ def milliseconds_text(milliseconds: float) -> str:
     return f"{milliseconds:.1f} ms" if milliseconds < 10 else f"{milliseconds:.0f} ms"  # noqa: PLR2004
 
 
-def _words(values: list[float | None], good: list[float]) -> str:
+def _words(values: Sequence[float | None], good: list[float]) -> str:
     if not values:
         return "no probes seen yet"
     failed = sum(1 for value in values if value is not None and value < 0)

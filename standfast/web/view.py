@@ -72,7 +72,7 @@ def service_views(
         ServiceView(
             row=row,
             mark=MARKS.get(row["state"], "wait"),
-            spark=spark(window.points(row["id"])),
+            spark=spark(window.values(row["id"])),
             needs=tuple(_need(name, known) for name in row["depends_on"]),
         )
         for row in rows

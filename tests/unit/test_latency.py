@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from events.telemetry import Row, Vantage, batch_of, labels_of
 from projections.heartbeat import HeartbeatWindow
 from projections.latency import LatencyWindow, points_json
-from standfast.web.spark import compact, spark
+from standfast.web.spark import spark
 
 EPOCH = datetime(2026, 11, 25, tzinfo=UTC)
 VANTAGE = Vantage(platform="p", cell="c", producer="prober", build="b")
@@ -87,8 +87,8 @@ def test_bars_are_drawn_from_the_right_and_said_in_words() -> None:
     add(window, "a", 4)
     add(window, "a", 8, 0.0)
     add(window, "a", 9, 1.0, replace(VANTAGE, lagged=True))
-    drawn = spark(window.points("a"))
-    assert compact(window.points("a")) == [4.0, -1.0, None]
+    drawn = spark(window.values("a"))
+    assert window.values("a") == [4.0, -1.0, None]
     assert drawn.failed == "M175 28V0"
     assert drawn.unsure == "M178 28V25"
     assert drawn.good.startswith("M172 28V")
