@@ -6,6 +6,7 @@ import typer
 
 from standfast.cli import (
     actors,
+    bench,
     check_config,
     demo,
     doctor,
@@ -45,6 +46,7 @@ GROUPS = (
     operate,
     doctor,
     demo,
+    bench,
 )
 for group in GROUPS:
     group.register(app)

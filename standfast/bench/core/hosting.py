@@ -1,0 +1,88 @@
+"""Ten thousand service entities in one host: the memory of each, and how soon it is back."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from actors.runtime.checkpoints import Checkpoints
+from actors.runtime.commands import CommandClient, NoAnswerError
+from actors.service import RequestProbe
+from standfast.bench.figure import Figure, Goal
+from standfast.bench.ground import GroundError, ground, unshared_bytes
+from standfast.bench.samples import service, write_history
+
+if TYPE_CHECKING:
+    import subprocess
+
+    from standfast.bench.ground import Ground
+
+ENTITIES = 10_000
+CHECKPOINT_SECONDS = 20.0
+ANSWER_SECONDS = 20.0
+TRY_SECONDS = 0.05
+
+
+async def measure_hosting() -> list[Figure]:
+    """Measure an empty host, then one with all entities, killed without and with a checkpoint."""
+    async with ground(sync_always=False) as under:
+        await under.place("service")
+        empty = await under.start_host()
+        before = unshared_bytes(empty.pid)
+        _kill(empty)
+        await write_history(under.log, ENTITIES, 1)
+        full = await under.start_host()
+        held = unshared_bytes(full.pid) - before
+        full, cold = await _recover(under, full)
+        await _write_checkpoint(under, full)
+        _, warm = await _recover(under, full)
+    figures = [Figure("entity_kb", held / ENTITIES / 1024, "KiB", "lower", goal=Goal(8))]
+    for name, seconds, most in (
+        ("host_recovery_seconds", warm, 2),
+        ("host_recovery_without_checkpoint_seconds", cold, 4),
+    ):
+        figures.append(Figure(name, seconds, "s", "lower", goal=Goal(most)))
+    return figures
+
+
+async def _recover(
+    under: Ground, host: subprocess.Popen[bytes]
+) -> tuple[subprocess.Popen[bytes], float]:
+    """Kill a host, start it again, and give the time from the kill to its first answer."""
+    client = CommandClient(under.client, principal="process:bench", source="/standfast/bench")
+    began = time.perf_counter()
+    _kill(host)
+    process = under.spawn_host()
+    await _first_answer(client)
+    return process, time.perf_counter() - began
+
+
+async def _first_answer(client: CommandClient) -> None:
+    """Ask again and again, so that no pause between questions is measured."""
+    until = time.monotonic() + ANSWER_SECONDS
+    while time.monotonic() < until:
+        command = RequestProbe(reason="bench")
+        with suppress(NoAnswerError):
+            await client.send(service(ENTITIES // 2), command, patience_seconds=TRY_SECONDS)
+            return
+    raise GroundError("the host did not answer again")
+
+
+def _kill(host: subprocess.Popen[bytes]) -> None:
+    host.kill()
+    host.wait()
+
+
+async def _write_checkpoint(under: Ground, host: subprocess.Popen[bytes]) -> None:
+    """Have the host write its checkpoints, and wait until all buckets have one."""
+    host.send_signal(signal.SIGUSR1)
+    until = time.monotonic() + CHECKPOINT_SECONDS
+    while time.monotonic() < until:
+        written = await Checkpoints(under.log).read(["service"])
+        if sum(len(one.entities) for one in written.values()) >= ENTITIES:
+            return
+        await asyncio.sleep(0.1)
+    raise GroundError("the host wrote no checkpoint in time")

@@ -1,0 +1,159 @@
+"""A private nats-server in a temporary folder, and hosts beside it, for one measurement."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+from actors.placement import PlaceBuckets
+from actors.runtime.description import ask_host
+from actors.runtime.host import PLACEMENT_ADDRESS
+from actors.runtime.solo import SoloWriter
+from events.commit import Author
+from events.log import Log
+from events.placement import BucketRange
+from events.server import ServerAddress, connect, free_port, prepare_server, server_command
+from events.streams import StreamLimits, ensure_streams
+from standfast.runtime import Runtime
+from standfast.supervisor.processes import base_environment, merged
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from nats.aio.client import Client
+
+AUTHOR = Author("bench", "local", "bench")
+HOST = "bench-host"
+START_SECONDS = 15.0
+STOP_SECONDS = 10.0
+
+
+class GroundError(Exception):
+    """What a measurement stands on could not be started."""
+
+
+@dataclass(slots=True)
+class Ground:
+    """A log of its own on a server of its own. Its hosts are processes of their own."""
+
+    directory: Path
+    address: ServerAddress
+    client: Client
+    log: Log
+    hosts: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    async def place(self, kind: str) -> None:
+        """Give all buckets of a kind to the bench's host."""
+        writer = await SoloWriter.open(self.log, AUTHOR, "bench", PLACEMENT_ADDRESS)
+        await writer.give(PlaceBuckets(hosts={HOST: (BucketRange(kind=kind),)}))
+
+    async def start_host(self) -> subprocess.Popen[bytes]:
+        """Start a host and wait until it serves."""
+        process = self.spawn_host()
+        await self.wait_for_host(process)
+        return process
+
+    def spawn_host(self) -> subprocess.Popen[bytes]:
+        """Start a host, and don't wait."""
+        command = (sys.executable, "-m", "standfast.bench.host_process")
+        process = subprocess.Popen(
+            (*command, str(self._runtime_path()), HOST),
+            env=merged(base_environment()),
+            stdin=subprocess.DEVNULL,
+        )
+        self.hosts.append(process)
+        return process
+
+    async def wait_for_host(self, process: subprocess.Popen[bytes]) -> None:
+        """Wait until the host of a process serves. Raises `GroundError`."""
+        until = time.monotonic() + START_SECONDS
+        while time.monotonic() < until and process.poll() is None:
+            described = await ask_host(self.client, HOST, entities=False)
+            if described.pid == process.pid and described.ready:
+                return
+            await asyncio.sleep(0.005)
+        raise GroundError("the host did not become ready")
+
+    @contextmanager
+    def hosts_ended(self) -> Iterator[None]:
+        """End every host that was started, however it goes."""
+        try:
+            yield
+        finally:
+            for host in self.hosts:
+                _end(host)
+
+    def _runtime_path(self) -> Path:
+        path = self.directory / "runtime.json"
+        Runtime(
+            log_url=self.address.url,
+            log_token=self.address.token,
+            platform=AUTHOR.platform,
+            cell=AUTHOR.cell,
+            build=AUTHOR.build,
+        ).write(path)
+        return path
+
+
+def unshared_bytes(pid: int) -> int:
+    """Give the memory that only this process holds."""
+    return int(psutil.Process(pid).memory_full_info().uss)
+
+
+@asynccontextmanager
+async def ground(*, sync_always: bool = True) -> AsyncIterator[Ground]:
+    """Give a fresh log, synced before it answers unless told otherwise; all of it ends after."""
+    with tempfile.TemporaryDirectory(prefix="standfast-bench-") as name:
+        directory = Path(name)
+        address = prepare_server(directory / "log", free_port(), sync_always=sync_always)
+        server = _start_server(directory / "log")
+        try:
+            client = await _connect(address, server)
+            try:
+                await ensure_streams(client, StreamLimits())
+                made = Ground(directory, address, client, await Log.open(client))
+                with made.hosts_ended():
+                    yield made
+            finally:
+                await client.close()
+        finally:
+            _end(server)
+
+
+def _start_server(directory: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        server_command(directory),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+async def _connect(address: ServerAddress, server: subprocess.Popen[bytes]) -> Client:
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until and server.poll() is None:
+        with suppress(OSError, TimeoutError):
+            return await connect(address, "bench")
+        await asyncio.sleep(0.02)
+    raise GroundError("the nats-server did not start")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a process of ours, gently if it lets us."""
+    if process.poll() is not None:
+        return
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(STOP_SECONDS)
