@@ -14,7 +14,7 @@ from effects.journal import Journal
 from effects.notifiers.notify import Notify
 from effects.recovery.actions import RestartProcess, StartProcess, StopProcess
 from effects.recovery.command import RunCommand
-from events.subjects import control_subject
+from events.subjects import STOP_CHILDREN_SUBJECT
 from standfast.children import ServiceChildren
 from standfast.ending import end_tasks
 from standfast.executor import Executor
@@ -35,11 +35,6 @@ STOPPED = b"stopped"
 _LOGGER = logging.getLogger(__name__)
 
 
-def stop_children_subject(name: str = NAME) -> str:
-    """Give the subject of the request to stop all children; it is answered when they are."""
-    return control_subject(name, "stop-children")
-
-
 @dataclass(frozen=True, slots=True)
 class ExecutorSettings:
     """What an executor is told: directories of its own, and whom it can tell."""
@@ -57,7 +52,6 @@ class ExecutorProcess:
     def __init__(self, log: Log, commands: CommandClient, settings: ExecutorSettings) -> None:
         """Prepare within a running event loop. Raises `JournalInUseError`."""
         self._client = log.client
-        self._subject = stop_children_subject(settings.name)
         self.children = ServiceChildren(log, settings.children)
         self._notify = Notify(log, settings.receivers, settings.external_url)
         self._journal = Journal(settings.journal)
@@ -68,7 +62,7 @@ class ExecutorProcess:
 
     async def run(self) -> None:
         """Work until cancelled; the children live on."""
-        requests = await self._client.subscribe(self._subject, cb=self._asked_to_stop)
+        requests = await self._client.subscribe(STOP_CHILDREN_SUBJECT, cb=self._asked_to_stop)
         parts = (
             asyncio.create_task(self.executor.run()),
             asyncio.create_task(self.children.run()),

@@ -21,6 +21,7 @@ from actors.runtime.commands import CommandClient
 from actors.runtime.host import PLACEMENT_ADDRESS, Host, HostSettings
 from actors.runtime.solo import SoloWriter
 from actors.service import ConfigureService
+from effects.recovery.process import ChildProcesses
 from events.address import EntityAddress
 from events.commit import Author
 from events.effect import (
@@ -221,9 +222,19 @@ class ExecutorRun:
             return
         process.send_signal(signal.SIGCONT)
         process.send_signal(number)
-        process.wait(WAIT_SECONDS)
-        assert process.stdout is not None
-        process.stdout.close()
+        try:
+            process.wait(WAIT_SECONDS)
+        finally:
+            process.kill()
+            process.wait(WAIT_SECONDS)
+            assert process.stdout is not None
+            process.stdout.close()
+
+    def kill_children(self) -> None:
+        """Leave nothing behind, however the test ended."""
+        children = ChildProcesses(self.directory / "children")
+        for record in children.directory.glob("*.json"):
+            children.kill(record.stem)
 
 
 @contextlib.contextmanager
@@ -236,7 +247,10 @@ def an_executor(
     try:
         yield run
     finally:
-        run.end()
+        try:
+            run.end()
+        finally:
+            run.kill_children()
 
 
 @dataclass(slots=True)

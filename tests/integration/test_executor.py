@@ -24,8 +24,8 @@ from events.effect import (
     EffectSucceeded,
     Intent,
 )
-from events.subjects import executor_subject
-from standfast.executing import STOPPED, stop_children_subject
+from events.subjects import STOP_CHILDREN_SUBJECT, executor_subject
+from standfast.executing import STOPPED
 from tests.integration.effect_world import World, a_world, an_executor, eventually
 from tests.waiting import is_gone, until
 
@@ -201,7 +201,6 @@ async def test_an_executor_that_was_stopped_in_the_middle_takes_no_further_step(
         executor.end()
         await world.one_end_for_each(entity)
     assert len(lines_of(tmp_path / "started")) == 2
-    await ChildProcesses(tmp_path / "children").stop("db")
 
 
 async def test_the_same_errand_again_is_answered_and_not_begun_again(
@@ -301,8 +300,6 @@ async def test_children_start_in_order_are_adopted_and_stop_when_retired(
         executor.end()
         assert (pid_of(tmp_path, "app"), pid_of(tmp_path, "db")) == pids
     await until(lambda: lines_of(tmp_path / "order") == ["db", "app", "new"])
-    for name in ("app", "db"):
-        await ChildProcesses(tmp_path / "children").stop(name)
 
 
 async def test_a_child_that_dies_is_reaped_and_started_only_by_a_recovery(
@@ -322,7 +319,6 @@ async def test_a_child_that_dies_is_reaped_and_started_only_by_a_recovery(
         assert pid
         os.kill(pid, signal.SIGKILL)
         await until(lambda: not os.path.exists(f"/proc/{pid}"))  # noqa: PTH110
-    await ChildProcesses(tmp_path / "children").stop("db")
 
 
 async def test_a_restart_that_a_kill_cut_short_is_tried_again(
@@ -345,7 +341,6 @@ async def test_a_restart_that_a_kill_cut_short_is_tried_again(
         assert end.reason == "the executor ended before process.restart was done"
         assert isinstance(await world.end_of(entity, 2), EffectSucceeded)
     assert len(lines_of(tmp_path / "started")) == 2
-    await ChildProcesses(tmp_path / "children").stop("db")
 
 
 async def test_children_are_stopped_on_request_but_for_those_that_stay(
@@ -357,10 +352,9 @@ async def test_children_are_stopped_on_request_but_for_those_that_stay(
     names = ("db", "app", "own")
     with an_executor(nats_server, tmp_path):
         await until(lambda: all(pid_of(tmp_path, name) for name in names))
-        answer = await world.log.client.request(stop_children_subject(), b"", 20.0)
+        answer = await world.log.client.request(STOP_CHILDREN_SUBJECT, b"", 20.0)
         assert answer.data == STOPPED
         assert [bool(pid_of(tmp_path, name)) for name in names] == [False, False, True]
-    await ChildProcesses(tmp_path / "children").stop("own")
 
 
 async def test_a_storm_of_errands_is_carried_out_once_each(
