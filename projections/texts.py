@@ -77,7 +77,9 @@ _TEXTS: dict[str, Callable[[Any, str], str]] = {
     "AlertFired": lambda e, _: (
         f"Alert fired ({e.severity}) for {_names(e.receivers)}: {_summary(e)}"
     ),
-    "AlertAnnotated": lambda e, _: f"The alert now says: {_names(e.annotations.values())}",
+    "AlertAnnotated": lambda e, _: (
+        f"The alert now says: {e.annotations.get('summary') or _names(e.annotations.values())}"
+    ),
     "AlertAcknowledged": lambda e, _: f"{e.by} acknowledged the alert{_comment(e.comment)}",
     "AlertEscalated": lambda e, _: (
         f"Nobody acknowledged in time, so it is told again (level {e.level})"
@@ -169,7 +171,8 @@ def describe(event: Event, address: str) -> str:
 
 def first_probe_text(event: ServiceWentDown, service: str) -> str:
     """Give the first failed probe behind a service's failure as one sentence."""
-    failed = next((row for row in event.evidence.excerpt if not row.succeeded), None)
+    rows = event.evidence.excerpt
+    failed = next((row for row in rows if row.time >= event.since and not row.succeeded), None)
     check = (failed.check if failed else event.check) or "of its checks"
     reason = (failed.reason if failed else "") or event.reason
     return f"First failed probe of {service}: {_check(check)}{reason}"

@@ -278,10 +278,9 @@ def _link(row: Row, at: _At) -> Iterator[Link]:
         yield _as_link(row, at, row["type"], "plain", text)
         return
     if isinstance(event, ServiceWentDown):
-        failed = next((e for e in event.evidence.excerpt if not e.succeeded), None)
-        time = moment_text(failed.time if failed else event.since)
         text = first_probe_text(event, row["entity"].partition("/")[2])
-        yield _as_link({**row, "time": time}, at, "ProbeFailed", "bad", text)
+        since = moment_text(event.since)
+        yield _as_link({**row, "time": since}, at, "ProbeFailed", "bad", text)
     name, text = type(event).__name__, describe(event, row["entity"])
     yield _as_link(row, at, name, tone_of(event), text)
 

@@ -11,7 +11,7 @@ from events.incident import (
     IncidentOpened,
     IncidentResolved,
 )
-from events.recovery import RecoveryPlanned
+from events.recovery import RecoveryPlanned, RecoveryServiceReported
 from events.service import ServiceBecameHealthy, ServiceLostSight, ServiceRetired, ServiceWentDown
 from projections.base import moment_text
 from projections.incident.summary import bare
@@ -113,7 +113,10 @@ def members_of(rows: Rows, incident: str) -> list[str]:
 
 
 def _linked(rows: Rows, envelope: Envelope) -> Iterator[Change]:
-    """Give the line of an alert or a recovery, where it belongs to an incident."""
+    """Give the line of an alert or a recovery, where it belongs to an incident.
+
+    What a service tells a recovery is in the timeline already, as the service's own event.
+    """
     event = envelope.event
     if isinstance(event, AlertFired | RecoveryPlanned):
         incident = event.incident.removeprefix("incident/")
@@ -121,7 +124,7 @@ def _linked(rows: Rows, envelope: Envelope) -> Iterator[Change]:
     else:
         link = rows.get(LINKS, str(envelope.entity))
         incident = "" if link is None else link["incident"]
-    if incident:
+    if incident and not isinstance(event, RecoveryServiceReported):
         yield _line(incident, envelope)
 
 

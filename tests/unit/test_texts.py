@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, Literal, get_args, get_origin
 
 import pytest
 from pydantic import BaseModel
 
 from events import codec
-from events.base import Event
-from projections.texts import _TEXTS, TONES, describe, seconds_text
+from events.base import Event, Evidence, Excerpt
+from events.service import ServiceWentDown
+from projections.texts import _TEXTS, TONES, describe, first_probe_text, seconds_text
 
 assert codec.UPCASTERS is not None  # importing it registers all events
 OURS = {name: e for name, e in Event.registry.items() if e.__module__.startswith("events.")}
@@ -76,3 +78,18 @@ def test_an_event_without_a_sentence_is_named_in_words() -> None:
 )
 def test_times_are_said_as_people_say_them(seconds: float, text: str) -> None:
     assert seconds_text(seconds) == text
+
+
+def test_a_failure_before_the_outage_is_not_its_first_failed_probe() -> None:
+    def row(minute: int, reason: str) -> Excerpt:
+        time = datetime(2026, 11, 25, 12, minute, tzinfo=UTC)
+        return Excerpt(
+            time=time, check="http", succeeded=not reason, duration_seconds=0.1, reason=reason
+        )
+
+    rows = (row(0, "refused at start"), row(1, ""), row(2, "status 503"), row(3, "timed out"))
+    evidence = Evidence(stream="T", log_id="l", generation=1, first=1, last=4, excerpt=rows)
+    event = ServiceWentDown(
+        was="healthy", since=rows[2].time, check="http", reason="timed out", evidence=evidence
+    )
+    assert first_probe_text(event, "app") == "First failed probe of app: check http: status 503"
