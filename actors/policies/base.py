@@ -211,7 +211,7 @@ def _order(wish: Wish, number: int) -> Order:
         number=number,
         target=str(wish.target),
         command=type(wish.command).__name__,
-        arguments=wish.command.model_dump(),
+        arguments=wish.command.model_dump(mode="json"),
         causation_id=wish.causation_id,
         correlation_id=wish.correlation_id,
         time=wish.time,
