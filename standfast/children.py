@@ -15,11 +15,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from actors.service import Watched
 from effects.contract import Failed
+from effects.ending import end_tasks
 from effects.recovery.actions import child_spec
 from effects.recovery.child import ChildName, Refused, Running
 from effects.recovery.process import ChildProcesses
 from events.service import ServiceConfigured, ServiceRetired
-from standfast.ending import end_tasks
 from standfast.service_book import ServiceBook
 
 if TYPE_CHECKING:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from nats.errors import Error as NatsError
 
+from effects.ending import end_tasks
 from effects.journal import Journal
 from effects.notifiers.notify import Notify
 from effects.recovery.actions import RestartProcess, StartProcess, StopProcess
 from effects.recovery.command import RunCommand
 from events.subjects import STOP_CHILDREN_SUBJECT
 from standfast.children import ServiceChildren
-from standfast.ending import end_tasks
 from standfast.executor import Executor
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from nats.errors import Error as NatsError
 from actors.runtime.handing import decode_errand
 from effects.clock import SystemClock
 from effects.contract import Assignment, Guard, Result
+from effects.ending import end_tasks
 from events.subjects import executor_subject
 from standfast.carrying import carry_out, find_out
 from standfast.effect_reports import (
@@ -21,7 +22,6 @@ from standfast.effect_reports import (
     report_of,
     report_until_answered,
 )
-from standfast.ending import end_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from hashlib import blake2b
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +49,12 @@ class StateDirectory:
         return self.root / "ray"
 
     @property
+    def ray_temporary(self) -> Path:
+        """Ray's temporary files: a short path, for its sockets may have 107 bytes in all."""
+        digest = blake2b(str(self.root).encode(), digest_size=5).hexdigest()
+        return Path("/tmp") / f"standfast-{os.getuid()}-{digest}"  # noqa: S108  (0700, see below)
+
+    @property
     def processes(self) -> Path:
         """Records and output of Standfast's own processes."""
         return self.root / "processes"
@@ -73,6 +78,19 @@ class StateDirectory:
     def demo(self) -> Path:
         """The demo platform."""
         return self.root / "demo"
+
+
+class UnsafeDirectoryError(Exception):
+    """A directory that must be ours alone belongs to somebody else."""
+
+
+def make_private(path: Path) -> None:
+    """Make a directory for its owner only. Raises `UnsafeDirectoryError` where it is another's."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = path.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        raise UnsafeDirectoryError(f"{path} belongs to somebody else; remove it")
+    path.chmod(0o700)
 
 
 def write_private(path: Path, text: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import logging
 import signal
 import sys
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from actors.runtime.commands import CommandClient
+from effects.ending import end_tasks
 from effects.heartbeat import Heartbeat
 from effects.lag import LoopLag
 from events.log import Log
@@ -53,9 +53,7 @@ async def _run(role: str, situation: Situation) -> int:
     told = asyncio.create_task(stop.wait())
     await asyncio.wait({work, told}, return_when=asyncio.FIRST_COMPLETED)
     if not work.done():
-        work.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await work
+        await end_tasks([work])
         return 0
     work.result()
     return 1
@@ -68,10 +66,15 @@ async def _join(role: str, situation: Situation) -> None:
             break
         except OSError:
             await asyncio.sleep(JOIN_SECONDS)
+    parts = [asyncio.create_task(_WORK[role](situation, client))]
     if role in BEATEN_FOR:
-        await asyncio.gather(_WORK[role](situation, client), _beat(role, situation, client))
-    else:
-        await _WORK[role](situation, client)
+        parts.append(asyncio.create_task(_beat(role, situation, client)))
+    try:
+        ended, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+        for part in ended:
+            part.result()
+    finally:
+        await end_tasks(parts)
 
 
 async def _beat(role: str, situation: Situation, client: Client) -> None:

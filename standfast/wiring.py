@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from effects.journal import Journal
-from effects.notifiers.notify import Notify
-from effects.recovery.actions import RestartProcess, StartProcess, StopProcess
-from effects.recovery.command import RunCommand
-from events.subjects import STOP_CHILDREN_SUBJECT
-from standfast.children import ServiceChildren
 from standfast.config.apply import EXECUTOR
-from standfast.executor import Executor
+from standfast.executing import ExecutorProcess, ExecutorSettings
 from standfast.runtime import NotRunningError, Situation
 from standfast.web.access import Scope, Token
 from standfast.web.serving import Web, WebSettings
@@ -20,42 +13,20 @@ from standfast.web.serving import Web, WebSettings
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from nats.aio.msg import Msg
-
     from actors.runtime.commands import CommandClient
-    from effects.contract import Effect
     from events.log import Log
 
 
 async def run_executor(situation: Situation, log: Log, commands: CommandClient) -> None:
     """Keep the services' children and carry out errands until cancelled."""
-    children = ServiceChildren(log, situation.directory.children)
-    executor = Executor(
-        EXECUTOR,
-        log.client,
-        commands,
-        effects_of(situation, log, children),
-        Journal(situation.directory.executor),
+    settings = ExecutorSettings(
+        journal=situation.directory.executor,
+        children=situation.directory.children,
+        receivers=situation.configuration.receivers,
+        external_url=situation.runtime.web_url,
+        name=EXECUTOR,
     )
-
-    async def stop_children(message: Msg) -> None:
-        await children.stop_children()
-        await message.respond(b"stopped")
-
-    await log.client.subscribe(STOP_CHILDREN_SUBJECT, cb=stop_children)
-    await asyncio.gather(children.run(), executor.run())
-
-
-def effects_of(situation: Situation, log: Log, children: ServiceChildren) -> dict[str, Effect[Any]]:
-    """Give all that can be done here, by name."""
-    parts = (children.processes, children.settings_of, children.watch)
-    return {
-        "notify": Notify(log, situation.configuration.receivers, situation.runtime.web_url),
-        "process.start": StartProcess(*parts),
-        "process.stop": StopProcess(*parts),
-        "process.restart": RestartProcess(*parts),
-        "command.run": RunCommand(children.settings_of),
-    }
+    await ExecutorProcess(log, commands, settings).run()
 
 
 async def serve_web(situation: Situation, log: Log) -> None:

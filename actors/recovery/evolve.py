@@ -132,7 +132,7 @@ def _after_effect(state: Recovery, event: EffectEvent) -> Recovery:
         case Between(), EffectIntended():
             return Acting(plan=state.plan, step=state.step, attempt=state.attempt, intents=intents)
         case Acting(), EffectCancelRequested(reason=reason):
-            return state.model_copy(update={"cancelled_by": reason})
+            return state.model_copy(update={"cancelled_by": reason, "intents": intents})
         case Acting(), EffectSucceeded(detail=detail):
             return _acted(state, "succeeded", detail, intents)
         case Acting(), EffectFailed(reason=reason):

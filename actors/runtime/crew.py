@@ -6,6 +6,8 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from effects.ending import end_tasks
+
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
@@ -39,6 +41,4 @@ class Crew:
 
     async def stop(self) -> None:
         """End all tasks."""
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_tasks(self._tasks)

@@ -16,7 +16,7 @@ from actors.runtime.host import PLACEMENT_ADDRESS
 from actors.runtime.solo import SoloWriter
 from effects.recovery.child import Refused, Running
 from events.placement import BucketRange
-from standfast.paths import write_private
+from standfast.paths import UnsafeDirectoryError, make_private, write_private
 from standfast.supervisor.ports import kept_port
 from standfast.supervisor.processes import (
     RAY,
@@ -104,10 +104,17 @@ class Hosts:
         runs = isinstance(self.children.look(RAY), Running)
         self._port = kept_port(self.directory.ray / "port", keep=runs)
         if not runs:  # what a head that died leaves behind makes its successor refuse to start
-            shutil.rmtree(self.directory.ray / "tmp", ignore_errors=True)
+            shutil.rmtree(self.directory.ray_temporary, ignore_errors=True)
+            self._make_ray_directory()
         outcome = await self.children.start(self._spec())
         if isinstance(outcome, Refused):
             raise HostsFailedError(f"Ray could not be started: {outcome.reason}")
+
+    def _make_ray_directory(self) -> None:
+        try:
+            make_private(self.directory.ray_temporary)
+        except (UnsafeDirectoryError, OSError) as error:
+            raise HostsFailedError(f"Ray has no place for its files: {error}") from error
 
     async def _place_hosts(self) -> None:
         """Run the placer until it succeeds: Ray's head needs a few seconds before it answers."""
@@ -187,5 +194,6 @@ class Hosts:
         return any(looks >= SILENT_LOOKS_MAX for looks in self._silent.values())
 
     async def stop(self) -> None:
-        """End Ray and with it the hosts."""
+        """End Ray and with it the hosts, and remove what it leaves."""
         await self.children.stop(RAY)
+        shutil.rmtree(self.directory.ray_temporary, ignore_errors=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 from typing import TYPE_CHECKING
@@ -14,10 +15,13 @@ from standfast.build import ROOT
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from standfast.config.model import Configuration
     from standfast.paths import StateDirectory
 
 LOG, RAY = "log", "ray"
 ROLES = ("prober", "evaluator", "executor", "projector", "web")
+KEEPS_SECRETS = frozenset({"prober", "executor"})
+_REFERENCE = re.compile(r'"env:([A-Za-z_][A-Za-z0-9_]*)"')
 OBJECT_STORE_BYTES = 80_000_000
 STOP_SECONDS = 8.0
 _PASSED_ON = ("COV_", "COVERAGE_", "COV")
@@ -39,8 +43,14 @@ def ray_environment(directory: StateDirectory) -> dict[str, str]:
         "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_DISABLE_IMPORT_WARNING": "1",
-        "RAY_TMPDIR": str(directory.ray),
+        "RAY_TMPDIR": str(directory.ray_temporary),
     }
+
+
+def referenced(configuration: Configuration) -> dict[str, str]:
+    """Give the variables that a configuration names as `env:NAME`: secrets, for who needs them."""
+    names = set(_REFERENCE.findall(configuration.model_dump_json()))
+    return {name: os.environ[name] for name in names if name in os.environ}
 
 
 def log_spec(directory: StateDirectory) -> ChildSpec:
@@ -53,14 +63,15 @@ def log_spec(directory: StateDirectory) -> ChildSpec:
     )
 
 
-def role_spec(role: str, directory: StateDirectory) -> ChildSpec:
+def role_spec(role: str, directory: StateDirectory, configuration: Configuration) -> ChildSpec:
     """Give one of the plain processes."""
+    secrets = referenced(configuration) if role in KEEPS_SECRETS else {}
     command = (sys.executable, "-m", "standfast", "process", role)
     return ChildSpec(
         name=role,
         command=(*command, "--state-dir", str(directory.root)),
         working_directory=directory.root,
-        environment=base_environment(),
+        environment={**base_environment(), **secrets},
         stop_timeout_seconds=STOP_SECONDS,
     )
 
@@ -74,18 +85,18 @@ def ray_spec(directory: StateDirectory, port: int, hosts: int) -> ChildSpec:
         "include-log-monitor": "false",
         "num-cpus": hosts,
         "object-store-memory": OBJECT_STORE_BYTES,
-        "temp-dir": directory.ray / "tmp",
+        "temp-dir": directory.ray_temporary,
         "min-worker-port": 0,
         "max-worker-port": 0,
         "dashboard-agent-listen-port": 0,
     }
     flags = [f"--{name}={value}" for name, value in options.items()]
-    ray = os.path.join(os.path.dirname(sys.executable), "ray")  # noqa: PTH118, PTH120
     return ChildSpec(
         name=RAY,
         command=(
             sys.executable,
-            ray,
+            "-m",
+            "ray.scripts.scripts",
             "start",
             "--head",
             "--block",

@@ -104,8 +104,11 @@ class Supervisor:
 
     async def _start_roles(self) -> None:
         for role in ROLES:
-            await self._start_child(role_spec(role, self.directory))
+            await self._start_child(self._role(role))
         self.said(f"started {', '.join(ROLES)}")
+
+    def _role(self, role: str) -> ChildSpec:
+        return role_spec(role, self.directory, self.loaded.configuration)
 
     async def _start_child(self, spec: ChildSpec) -> None:
         outcome = await self.children.start(spec)
@@ -153,7 +156,7 @@ class Supervisor:
 
     def _watch_all(self) -> None:
         assert self._hosts is not None, "everything is started"
-        specs = [role_spec(role, self.directory) for role in ROLES]
+        specs = [self._role(role) for role in ROLES]
         if not self.loaded.configuration.log.url:
             specs.append(log_spec(self.directory))
         for spec in specs:
@@ -192,9 +195,9 @@ class Supervisor:
         facts = await apply(self.log, self._commands(), loaded)
         after = loaded.configuration
         if before.receivers != after.receivers:
-            await self.children.restart(role_spec("executor", self.directory))
+            await self.children.restart(self._role("executor"))
         if before.web != after.web:
-            await self.children.restart(role_spec("web", self.directory))
+            await self.children.restart(self._role("web"))
         return facts
 
     # --- ending --------------------------------------------------------------------------
