@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
-from standfast.web import health, pages, reads, writes
+from standfast.web import health, overall, pages, reads, writes
 from standfast.web.guard import Guard
 from standfast.web.problems import add_handlers
 
@@ -19,7 +19,14 @@ Times are UTC. Errors are problems (RFC 9457). Without tokens only this machine 
 otherwise send `Authorization: Bearer TOKEN`: reading needs the scope read, writing operate."""
 
 
-ROUTERS = (writes.router, reads.router, reads.operations, health.router, pages.router)
+ROUTERS = (
+    writes.router,
+    reads.router,
+    overall.router,
+    overall.operations,
+    health.router,
+    pages.router,
+)
 
 
 def create_app(dependencies: Dependencies) -> FastAPI:

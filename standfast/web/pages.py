@@ -21,8 +21,9 @@ from projections.reading import (
 from standfast.web.access import COOKIE, Scope
 from standfast.web.dependencies import Dependencies, dependencies_of, identity_of
 from standfast.web.guard import session_cookie, too_large
+from standfast.web.parameters import Id
 from standfast.web.problems import ProblemError, shown
-from standfast.web.reads import Id, found_service
+from standfast.web.reads import found_service
 from standfast.web.rendering import STATIC, render
 from standfast.web.spark import spark
 from standfast.web.view import headline, lines, service_views, stages

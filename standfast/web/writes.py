@@ -13,8 +13,8 @@ from actors.runtime.letters import ReleaseEntity
 from events.address import EntityAddress
 from standfast.web.body import Acknowledgement, Approval, Reason, read_body
 from standfast.web.dependencies import dependencies_of, identity_of
+from standfast.web.parameters import Id, checked_address
 from standfast.web.problems import Place, ProblemError
-from standfast.web.reads import Id, checked_address
 
 router = APIRouter(prefix="/api", tags=["operate"])
 PATIENCE_SECONDS = 10.0
