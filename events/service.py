@@ -89,6 +89,9 @@ class ServiceSettings(Value):
     depends_on: tuple[str, ...] = ()
     critical: bool = True
     isolated: bool = False
+    startup_seconds: NonNegativeFloat = Field(
+        default=0.0, description="so long after it was configured, failing is not yet down"
+    )
     labels: dict[str, str] = Field(default_factory=dict)
     process: ChildProcess | None = None
     recovery: RecoveryAction | None = None

@@ -8,7 +8,7 @@ import logging
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from actors.runtime.commands import CommandClient
 from effects.ending import end_tasks
@@ -20,11 +20,11 @@ from standfast.paths import StateDirectory
 from standfast.runtime import Situation
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable, Coroutine
 
     from nats.aio.client import Client
 
-    Work = Callable[[Situation, Client], Awaitable[None]]
+    Work = Callable[[Situation, Client], Coroutine[Any, Any, None]]
 
 JOIN_SECONDS = 0.2
 BEATEN_FOR = frozenset({"executor", "projector", "web"})
@@ -66,7 +66,7 @@ async def _join(role: str, situation: Situation) -> None:
             break
         except OSError:
             await asyncio.sleep(JOIN_SECONDS)
-    parts = [asyncio.create_task(_WORK[role](situation, client))]
+    parts: list[asyncio.Task[None]] = [asyncio.create_task(_WORK[role](situation, client))]
     if role in BEATEN_FOR:
         parts.append(asyncio.create_task(_beat(role, situation, client)))
     try:

@@ -238,6 +238,7 @@ def _service(title: str, spec: ChildSpec, checks: list[dict[str, Any]]) -> dict[
     return {
         "title": title,
         "checks": [{**check, **pace, **thresholds} for check in checks],
+        "startup_seconds": 30,
         "process": {
             "command": list(spec.command),
             "working_directory": str(spec.working_directory),
