@@ -18,7 +18,7 @@ import pytest
 from aiohttp import web
 
 from effects.probes.any import AnyProbe
-from effects.probes.tcp import TcpProbe
+from effects.probes.tcp import TcpProbe, is_connected_to_itself
 from effects.recovery.child import Child, ChildSpec
 from effects.recovery.process import ChildProcesses
 from effects.secrets import SecretUnavailableError, hide, resolve
@@ -68,6 +68,17 @@ async def test_tcp_accepts_whoever_accepts() -> None:
     async with talking(silent) as port:
         seen = await look(TcpCheck(name="tcp", port=port))
     assert (seen.succeeded, seen.reason) == (True, "")
+
+
+async def test_a_connection_to_itself_is_none() -> None:
+    with socket.socket() as end:
+        end.bind(("127.0.0.1", 0))
+        end.connect(end.getsockname())
+        end.setblocking(False)
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_connection(asyncio.Protocol, sock=end)
+        assert is_connected_to_itself(transport)
+        transport.close()
 
 
 async def test_tcp_says_who_refused_and_which_name_is_unknown() -> None:
