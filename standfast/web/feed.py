@@ -110,11 +110,12 @@ class Feed:
         """Give the messages from a sequence on (from now, when None); None if there is no room."""
         if self._closed or len(self._listeners) >= self._clients_max:
             return None
+        return self._messages(after)
+
+    async def _messages(self, after: int | None) -> AsyncIterator[bytes]:
+        """Listen from the first message on: who never asks for one takes no place."""
         listener = Listener()
         self._listeners.add(listener)
-        return self._messages(listener, after)
-
-    async def _messages(self, listener: Listener, after: int | None) -> AsyncIterator[bytes]:
         try:
             yield f"retry: {RETRY_MILLISECONDS}\n\n".encode()
             yield await self._greeting(after)
