@@ -65,7 +65,10 @@ class JoinEffect(Command):
 
 
 class ChangeCause(Command):
-    """Something deeper failed: it is the cause, and what was thought so is its effect."""
+    """Something deeper failed: it is the cause, and what was thought so is its effect.
+
+    A cause that had recovered and fails again is named anew.
+    """
 
     cause: str
     reason: str
@@ -152,7 +155,7 @@ def _join(incident: Open, effect: JoinEffect) -> Decision:
 
 
 def _change_cause(incident: Open, change: ChangeCause) -> Decision:
-    if change.cause == incident.cause:
+    if change.cause == incident.cause and change.cause in incident.failing:
         return []
     return [
         IncidentCauseChanged(

@@ -14,7 +14,7 @@ from events.base import Value
 from events.topology import Node, TopologyDeclared, TopologyEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 
 class Topology(Value):
@@ -70,16 +70,22 @@ def find_cycle(services: Mapping[str, Node]) -> list[str]:
 
 def needs_of(services: Mapping[str, Node], service: str) -> tuple[str, ...]:
     """Give all that a service needs, nearest first."""
-    return _walk(service, {name: node.depends_on for name, node in services.items()})
+    return walk(service, lambda name: services[name].depends_on if name in services else ())
+
+
+def needed_by(services: Mapping[str, Node]) -> dict[str, tuple[str, ...]]:
+    """Give for each service what needs it directly."""
+    found: dict[str, list[str]] = {}
+    for name, node in services.items():
+        for need in node.depends_on:
+            found.setdefault(need, []).append(name)
+    return {name: tuple(dependents) for name, dependents in found.items()}
 
 
 def dependents_of(services: Mapping[str, Node], service: str) -> tuple[str, ...]:
     """Give all that needs a service, in the order in which they may be mended."""
-    needed_by: dict[str, list[str]] = {}
-    for name, node in services.items():
-        for need in node.depends_on:
-            needed_by.setdefault(need, []).append(name)
-    affected = set(_walk(service, needed_by))
+    direct = needed_by(services)
+    affected = set(walk(service, lambda name: direct.get(name, ())))
     order = TopologicalSorter(_needs(services)).static_order()
     return tuple(name for name in order if name in affected)
 
@@ -88,10 +94,11 @@ def _needs(services: Mapping[str, Node]) -> dict[str, tuple[str, ...]]:
     return {name: tuple(sorted(node.depends_on)) for name, node in sorted(services.items())}
 
 
-def _walk(start: str, edges: Mapping[str, tuple[str, ...] | list[str]]) -> tuple[str, ...]:
+def walk(start: str, nearby: Callable[[str], Sequence[str]]) -> tuple[str, ...]:
+    """Give all that is reached from a start, nearest first, without the start itself."""
     seen, queue = {start: None}, deque([start])
     while queue:
-        for name in edges.get(queue.popleft(), ()):
+        for name in nearby(queue.popleft()):
             if name not in seen:
                 seen[name] = None
                 queue.append(name)

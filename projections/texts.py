@@ -67,7 +67,11 @@ _TEXTS: dict[str, Callable[[Any, str], str]] = {
     "IncidentEffectJoined": lambda e, _: (
         f"{e.service} failed as an effect: {e.because or e.reason}"
     ),
-    "IncidentCauseChanged": lambda e, _: f"The cause is {e.cause}, not {e.was}: {e.reason}",
+    "IncidentCauseChanged": lambda e, _: (
+        f"{e.cause} failed again: {e.reason}"
+        if e.cause == e.was
+        else f"The cause is {e.cause}, not {e.was}: {e.reason}"
+    ),
     "IncidentMemberRecovered": lambda e, _: f"{e.service} works again",
     "IncidentRecoveryBegan": lambda _e, _: "The mending began",
     "IncidentRecoveryEnded": lambda e, _: f"The mending ended: {e.outcome}",

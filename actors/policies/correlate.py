@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import reduce
 
@@ -9,7 +11,7 @@ from actors.incident import ChangeCause, JoinEffect, OpenIncident, ReportMember,
 from actors.policies.base import Conclusion, Policy, PolicyState, Wish
 from actors.policies.picture import Case, Note, Picture, Symptom, evolve
 from actors.service import RequestProbe
-from actors.topology import needs_of
+from actors.topology import needs_of, walk
 from events.address import EntityAddress
 from events.base import Envelope
 from events.platform import PlatformConfigured
@@ -27,6 +29,8 @@ from events.service import ServiceBecameHealthy, ServiceRetired, ServiceWentDown
 from events.topology import TopologyDeclared
 
 PROBES_MAX = 20
+PLACED_MAX = 200
+"""So many symptoms are placed in one conclusion at most: it must fit into a commit."""
 
 
 def observe(picture: Picture, envelope: Envelope, now: datetime) -> Conclusion:
@@ -50,14 +54,23 @@ def observe(picture: Picture, envelope: Envelope, now: datetime) -> Conclusion:
 def tick(picture: Picture, now: datetime) -> Conclusion:
     """Place the symptoms whose time to settle is over."""
     conclusion = Conclusion()
-    _place_all(picture, conclusion, now)
+    waiting = [name for name, one in picture.symptoms.items() if not one.incident]
+    _place_all(picture, waiting, conclusion, now)
     return conclusion
 
 
 def due(picture: Picture) -> datetime | None:
-    """Give when the next symptom has settled."""
-    waiting = [one.settles_at for one in picture.symptoms.values() if not one.incident]
-    return min(waiting, default=None)
+    """Give when the next symptom can be placed. What is blamed on another waits for that one."""
+    waiting = [one for one in picture.symptoms.values() if not one.incident]
+    moments = [_due_at(picture, symptom) for symptom in waiting]
+    return min((moment for moment in moments if moment is not None), default=None)
+
+
+def _due_at(picture: Picture, symptom: Symptom) -> datetime | None:
+    blamed = _blamed(picture, symptom)
+    if not blamed:
+        return symptom.settles_at
+    return symptom.since if any(cause.incident for cause in blamed) else None
 
 
 def _went_down(
@@ -82,7 +95,7 @@ def _went_down(
     conclusion = Conclusion(notes=[seen])
     suspects = [need for need in needs if need not in picture.symptoms][:PROBES_MAX]
     conclusion.wishes.extend(_probe(suspect, service, envelope) for suspect in suspects)
-    _place_all(evolve(picture, seen), conclusion, now)
+    _place_all(evolve(picture, seen), [service], conclusion, now)
     return conclusion
 
 
@@ -101,38 +114,44 @@ def _probe(suspect: str, service: str, envelope: Envelope) -> Wish:
     )
 
 
-def _place_all(picture: Picture, conclusion: Conclusion, now: datetime) -> None:
-    """Place symptoms until none can be placed: a new incident draws its effects to it."""
-    progress = True
-    while progress:
-        progress = False
-        for symptom in picture.symptoms.values():
-            placed = None if symptom.incident else _place(picture, symptom, now)
-            if placed is not None:
-                conclusion.notes.extend(placed.notes)
-                conclusion.wishes.extend(placed.wishes)
-                picture = reduce(evolve, placed.notes, picture)  # type: ignore[arg-type]
-                progress = True
-                break
+def _place_all(
+    picture: Picture, names: Iterable[str], conclusion: Conclusion, now: datetime
+) -> None:
+    """Place symptoms, and what a new cause explains of the others; the rest stays due."""
+    queue, placed_count = deque(names), 0
+    while queue and placed_count < PLACED_MAX:
+        symptom = picture.symptoms.get(queue.popleft())
+        placed = None if symptom is None or symptom.incident else _place(picture, symptom, now)
+        if symptom is None or placed is None:
+            continue
+        placed_count += 1
+        conclusion.notes.extend(placed.notes)
+        conclusion.wishes.extend(placed.wishes)
+        picture = reduce(evolve, placed.notes, picture)  # type: ignore[arg-type]
+        if len(placed.notes) > 1:  # it is a cause now
+            queue.extendleft(reversed(_affected(picture, symptom.service)))
+
+
+def _affected(picture: Picture, service: str) -> tuple[str, ...]:
+    """Give all that needs a service, nearest first."""
+    return walk(service, lambda name: picture.needed_by.get(name, ()))
+
+
+def _blamed(picture: Picture, symptom: Symptom) -> list[Symptom]:
+    needs = needs_of(picture.services, symptom.service)
+    return [picture.symptoms[need] for need in needs if need in picture.symptoms]
 
 
 def _place(picture: Picture, symptom: Symptom, now: datetime) -> Conclusion | None:
-    blamed = [
-        picture.symptoms[need]
-        for need in needs_of(picture.services, symptom.service)
-        if need in picture.symptoms
-    ]
+    blamed = _blamed(picture, symptom)
     for cause in blamed:
         if cause.incident:
             return _join(picture.cases[cause.incident], symptom, cause.service)
     if blamed or now < symptom.settles_at:
         return None
-    explained = [case for case in picture.cases.values() if _explains(picture, symptom, case)]
+    affected = {symptom.service, *_affected(picture, symptom.service)}
+    explained = [case for case in picture.cases.values() if case.cause in affected]
     return _take_over(picture, symptom, explained) if explained else _open(symptom)
-
-
-def _explains(picture: Picture, symptom: Symptom, case: Case) -> bool:
-    return symptom.service in needs_of(picture.services, case.cause)
 
 
 def _join(case: Case, symptom: Symptom, cause: str) -> Conclusion:
@@ -172,7 +191,10 @@ def _open(symptom: Symptom) -> Conclusion:
 
 
 def _take_over(picture: Picture, symptom: Symptom, explained: list[Case]) -> Conclusion:
-    """Make the symptom the cause of the oldest incident it explains; the others end in it."""
+    """Make the symptom the cause of the oldest incident it explains; the others end in it.
+
+    Where it was the cause before, recovered, and failed again, it is so anew.
+    """
     case, *others = explained
     command = ChangeCause(cause=symptom.service, reason=symptom.reason, evidence=symptom.evidence)
     conclusion = Conclusion(

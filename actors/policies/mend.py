@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import assert_never
 
@@ -99,14 +100,21 @@ def _health(knows: Knowledge, service: str, envelope: Envelope, *, failing: bool
     )
 
 
-def _begin(knows: Knowledge, cause: str, envelope: Envelope) -> Conclusion:
+def incident_of(recovery: str, incidents: Iterable[str]) -> str:
+    """Give the incident a recovery is for: its id begins with the incident's, and a colon."""
+    names = [name for name in incidents if recovery.startswith(f"{name}:")]
+    return max(names, key=len, default="")
+
+
+def _begin(knows: Knowledge, cause: str, envelope: Envelope, recovery: str = "") -> Conclusion:
     node = knows.services.get(cause)
     if node is None or node.recovery is None:
         return Conclusion()
     incident = envelope.entity.id
     steps = plan(knows.services, cause, node.recovery)
     services = tuple(step.service for step in steps)
-    began = MendingBegan(incident=incident, recovery=f"{incident}:{cause}", services=services)
+    recovery = recovery or f"{incident}:{cause}"
+    began = MendingBegan(incident=incident, recovery=recovery, services=services)
     command = StartRecovery(
         incident=incident,
         cause=cause,
@@ -148,12 +156,16 @@ def _step(service: str, action: RecoveryAction | None, *, wait_first: bool) -> S
 
 
 def _begin_anew(knows: Knowledge, cause: str, was: str, envelope: Envelope) -> Conclusion:
-    conclusion = _begin(knows, cause, envelope)
-    old = knows.runs.get(f"{envelope.entity.id}:{was}")
-    if old is not None:
-        command = CancelRecovery(by="policy:mend", reason=f"the cause is {cause}")
-        conclusion.wishes.insert(0, _to_recovery(old.recovery, command, envelope))
-    return conclusion
+    """Mend another cause, or the same one that failed again; what runs for the old one stops."""
+    incident = envelope.entity.id
+    running = [run for run in knows.runs.values() if run.incident == incident]
+    if cause == was and running:
+        return Conclusion()
+    recovery = f"{incident}:{cause}:{envelope.position.sequence}"
+    conclusion = _begin(knows, cause, envelope, recovery)
+    command = CancelRecovery(by="policy:mend", reason=f"the cause is {cause}")
+    cancels = [_to_recovery(run.recovery, command, envelope) for run in running]
+    return Conclusion(notes=conclusion.notes, wishes=[*cancels, *conclusion.wishes])
 
 
 def _cancel_waiting(knows: Knowledge, envelope: Envelope) -> Conclusion:

@@ -6,6 +6,7 @@ from typing import TypeVar, assert_never
 
 from pydantic import AwareDatetime
 
+from actors.topology import needed_by
 from events.base import Evidence, Value
 from events.platform import PlatformSettings
 from events.policy import (
@@ -58,11 +59,12 @@ class Case(Value):
 
 
 class Picture(Value):
-    """What fails, why it is thought to fail, and what needs what."""
+    """What fails, why it is thought to fail, and what needs what, read in both directions."""
 
     symptoms: dict[str, Symptom] = {}
     cases: dict[str, Case] = {}
     services: dict[str, Node] = {}
+    needed_by: dict[str, tuple[str, ...]] = {}
     settings: PlatformSettings = PlatformSettings()
 
 
@@ -85,7 +87,7 @@ def evolve(picture: Picture, note: Note) -> Picture:  # noqa: C901  (one match o
         case CaseClosed(incident=incident):
             return _with(picture, cases=_without(picture.cases, incident))
         case TopologyLearned(services=services):
-            return _with(picture, services=services)
+            return _with(picture, services=services, needed_by=needed_by(services))
         case SettingsLearned(settings=settings):
             return _with(picture, settings=settings)
     assert_never(note)

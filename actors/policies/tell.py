@@ -7,6 +7,7 @@ from typing import assert_never
 
 from actors.alert import AnnotateAlert, FireAlert, ResolveAlert
 from actors.policies.base import Conclusion, Policy, PolicyState, Wish
+from actors.policies.mend import incident_of
 from events.address import EntityAddress
 from events.alert import Severity
 from events.base import Envelope, Value
@@ -90,9 +91,10 @@ def observe(knows: Knowledge, envelope: Envelope, now: datetime) -> Conclusion: 
 
 
 def _opened(knows: Knowledge, event: IncidentOpened, envelope: Envelope) -> Conclusion:
-    told = IncidentTold(
-        incident=envelope.entity.id, alert=f"ServiceDown:{event.cause}", cause=event.cause
-    )
+    alert = f"ServiceDown:{event.cause}"
+    if alert in {told.alert for told in knows.incidents.values()}:  # it speaks for another one
+        alert = f"{alert}:{envelope.entity.id}"
+    told = IncidentTold(incident=envelope.entity.id, alert=alert, cause=event.cause)
     severity: Severity = "critical" if event.critical else "warning"
     labels = {"alertname": "ServiceDown", "service": event.cause, "severity": severity}
     annotations = {**_annotations(told), "description": event.reason}
@@ -147,7 +149,7 @@ def _resolved(knows: Knowledge, reason: str, envelope: Envelope) -> Conclusion:
 
 
 def _ask_for_help(knows: Knowledge, reason: str, envelope: Envelope) -> Conclusion:
-    incident = envelope.entity.id.rpartition(":")[0]
+    incident = incident_of(envelope.entity.id, knows.incidents)
     known = knows.incidents.get(incident)
     if known is None:
         return Conclusion()
@@ -165,11 +167,7 @@ def _ask_for_help(knows: Knowledge, reason: str, envelope: Envelope) -> Conclusi
 
 
 def _parked(knows: Knowledge, event: EntityParked, envelope: Envelope) -> Conclusion:
-    labels = {
-        "alertname": "EntityParked",
-        "entity": str(envelope.entity),
-        "severity": "error",
-    }
+    labels = {"alertname": "EntityParked", "entity": str(envelope.entity), "severity": "error"}
     annotations = {
         "summary": f"{envelope.entity} is parked: it raised an error in {event.where}",
         "description": event.error,

@@ -135,8 +135,8 @@ class Drainer:
     async def _split(self, entity: Entity, letters: list[Letter], error: str) -> bool:
         """Handle halves of what is too large together; in order, and none after a failure."""
         if len(letters) == 1:
-            letters[0].answer(Answer(Outcome.INVALID, f"its facts are too large: {error}"))
-            return True
+            letters[0].refusal = f"its facts are too large: {error}"
+            return await self._handle(entity, letters)
         middle = len(letters) // 2
         if await self._handle(entity, letters[:middle]):
             return await self._handle(entity, letters[middle:])

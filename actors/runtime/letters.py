@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -36,13 +36,17 @@ class ParkEntity(Command):
 
 @dataclass(slots=True)
 class Letter:
-    """A command in the mailbox. `command` is set where it comes from the host itself."""
+    """A command in the mailbox. `command` is set where it comes from the host itself.
+
+    `refusal` is set where it was tried and can't be: why, in words for whoever sent it.
+    """
 
     name: str
     arguments: dict[str, Any]
     origin: Origin
     answer: Callable[[Answer], None]
     command: Command | None = None
+    refusal: str = ""
 
 
 @dataclass(slots=True)
@@ -83,10 +87,12 @@ def _handle(entity: Entity, letter: Letter, draft: Draft, now: datetime) -> Answ
         return _park_unreadable(entity, letter, draft)
     if quarantine is not None:
         return Answer(Outcome.PARKED, f"parked: {quarantine.error}", quarantine.sequence)
+    if letter.refusal:
+        return _refuse(letter, letter.refusal, draft)
     try:
         command = letter.command or _read_command(entity, letter)
     except _InvalidCommandError as error:
-        return Answer(Outcome.INVALID, str(error))
+        return _refuse(letter, str(error), draft)
     return _decide(entity, letter, command, draft, now)
 
 
@@ -116,11 +122,23 @@ def _nothing(letter: Letter, decision: list[Event] | Declined, draft: Draft) -> 
     return Answer(Outcome.DECLINED if declined else Outcome.UNCHANGED, reason)
 
 
+def _refuse(letter: Letter, reason: str, draft: Draft) -> Answer:
+    """Answer that it can't be; what a policy ordered, or an event caused, is kept on record."""
+    if letter.origin.mark is not None or letter.origin.causation_id is not None:
+        draft.record(letter.origin, [CommandDeclined(command=letter.name, reason=reason)])
+    return Answer(Outcome.INVALID, reason)
+
+
 def _park(letter: Letter, where: str, error: Exception, draft: Draft) -> Answer:
     text = f"{letter.name}: {type(error).__name__}: {error}"[:ERROR_CHARACTERS_MAX]
     draft.parked = EntityParked(error=text, where=where, sequence=0)
-    draft.record(letter.origin, [draft.parked])
+    draft.record(_unhandled(letter.origin), [draft.parked])
     return Answer(Outcome.PARKED, f"parked: {text}")
+
+
+def _unhandled(origin: Origin) -> Origin:
+    """Give an origin by which the command does not count as handled: it may come again."""
+    return replace(origin, command_id=f"{origin.command_id}.parked", mark=None)
 
 
 def _release(letter: Letter, draft: Draft, quarantine: EntityParked | None) -> Answer:

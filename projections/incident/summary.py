@@ -93,7 +93,8 @@ def _members(rows: Rows, envelope: Envelope) -> Iterator[Change]:
             yield _member(rows, envelope, service, "effect", because, event)
         case IncidentCauseChanged(cause=cause, was=was, reason=reason):
             yield _member(rows, envelope, cause, "cause", "", event)
-            yield _member(rows, envelope, was, "effect", reason, event)
+            if was != cause:
+                yield _member(rows, envelope, was, "effect", reason, event)
         case IncidentMemberRecovered(service=service):
             before = rows.get(MEMBERS, envelope.entity.id, bare(service))
             if before is not None:
