@@ -20,12 +20,3 @@ PROJECTIONS: tuple[Projection, ...] = (
     ENTITY,
     JOURNAL_PROJECTION,
 )
-
-
-def named(name: str) -> Projection:
-    """Give the projection of a name. Raises `KeyError` with the names there are."""
-    for projection in PROJECTIONS:
-        if projection.name == name:
-            return projection
-    names = ", ".join(projection.name for projection in PROJECTIONS)
-    raise KeyError(f"there is no projection {name!r}; there are {names}")
