@@ -53,11 +53,28 @@ class Receiver(Value):
     retry_at: AwareDatetime | None = None
     given_up: Notice | None = None
 
+    def afresh(self) -> Receiver:
+        """Give the receiver when something else is to be said: no try of it was made yet."""
+        return self.model_copy(update={"retry_at": None, "attempt": 0})
+
+    def owed_end(self) -> Notice | None:
+        """Give the end that the receiver must hear of what it may know of, unless it has."""
+        ends = [one for one in (self.told, self.given_up) if one and one.status == "resolved"]
+        if not self.may_know or any(end.episode == self.may_know for end in ends):
+            return None
+        if self.sent and (self.sent.episode, self.sent.status) == (self.may_know, "resolved"):
+            return self.sent
+        return Notice(episode=self.may_know, status="resolved")
+
 
 class Telling(Value):
-    """Who is to hear what, and what is known of their having heard it."""
+    """Who is to hear what, and what is known of their having heard it.
+
+    `names` are those who are to hear of this episode; others only hear the end of what they know.
+    """
 
     episode: int = 0
+    names: tuple[str, ...] = ()
     wanted: Notice | None = None
     executor: str = "executor"
     receivers: tuple[Receiver, ...] = ()
@@ -65,24 +82,23 @@ class Telling(Value):
 
     def for_episode(self, names: tuple[str, ...], executor: str) -> Telling:
         """Give the telling of a new episode. Old receivers stay until they heard its end."""
-        known = {receiver.name for receiver in self.receivers}
-        fresh = tuple(Receiver(name=name) for name in dict.fromkeys(names) if name not in known)
+        kept = [one for one in self.receivers if one.name in names or one.sending or one.owed_end()]
+        known = {receiver.name for receiver in kept}
+        fresh = [Receiver(name=name) for name in dict.fromkeys(names) if name not in known]
         episode = self.episode + 1
         return Telling(
             episode=episode,
+            names=names,
             wanted=Notice(episode=episode, status="firing"),
             executor=executor,
-            receivers=(*self.receivers, *fresh),
+            receivers=(*[receiver.afresh() for receiver in kept], *fresh),
             intents=self.intents,
         )
 
     def wanting(self, status: Status, level: int) -> Telling:
         """Give the telling when something else is to be said of this episode."""
         wanted = Notice(episode=self.episode, status=status, level=level)
-        receivers = tuple(
-            receiver.model_copy(update={"retry_at": None, "attempt": 0})
-            for receiver in self.receivers
-        )
+        receivers = tuple(receiver.afresh() for receiver in self.receivers)
         return self.model_copy(update={"wanted": wanted, "receivers": receivers})
 
     def with_retry(self, end: EffectFailed, now: datetime) -> EffectFailed:
@@ -107,17 +123,28 @@ def plan_notices(telling: Telling, now: datetime) -> list[Event]:
     """Give the intents for all who must hear something now and have nothing on its way."""
     notices: list[Event] = []
     for receiver in telling.receivers:
-        if telling.wanted is not None and _must_hear(receiver, telling.wanted, now):
-            notices.append(_intend(telling, receiver, telling.wanted, len(notices) + 1, now))
+        notice = _next_notice(telling, receiver)
+        if notice is not None and _may_hear(receiver, notice, now):
+            notices.append(_intend(telling, receiver, notice, len(notices) + 1, now))
     return notices
 
 
-def _must_hear(receiver: Receiver, wanted: Notice, now: datetime) -> bool:
-    if receiver.sending or wanted in (receiver.told, receiver.given_up):
+def _next_notice(telling: Telling, receiver: Receiver) -> Notice | None:
+    """Give what a receiver must hear next: the end of what it knows comes before anything new."""
+    wanted, end = telling.wanted, receiver.owed_end()
+    if wanted is None:
+        return None
+    if end is not None and end.episode != wanted.episode:
+        return end
+    if wanted.status == "resolved":
+        return None if end is None else wanted
+    return wanted if receiver.name in telling.names else None
+
+
+def _may_hear(receiver: Receiver, notice: Notice, now: datetime) -> bool:
+    if receiver.sending or notice in (receiver.told, receiver.given_up):
         return False
-    if receiver.retry_at is not None and now < receiver.retry_at:
-        return False
-    return wanted.status == "firing" or receiver.may_know == wanted.episode
+    return receiver.retry_at is None or now >= receiver.retry_at
 
 
 def _intend(

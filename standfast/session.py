@@ -11,13 +11,10 @@ from typing import TYPE_CHECKING
 from nats.errors import Error as NatsError
 
 from actors.runtime.commands import CommandClient
-from effects.recovery.child import Refused, Running
-from effects.recovery.process import ChildProcesses
 from events.log import Log
-from events.server import ServerAddress, connect, prepare_server
+from events.server import ServerAddress, connect
+from standfast.alone import alone, is_alone
 from standfast.runtime import NotRunningError, Situation
-from standfast.supervisor.ports import kept_port
-from standfast.supervisor.processes import LOG, log_spec
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -51,30 +48,27 @@ class Session:
 async def open_session(directory: StateDirectory) -> AsyncIterator[Session]:
     """Open the log of a state directory.
 
-    Where its embedded server does not run, it is started for the time of the session.
+    Where its embedded server does not run, it is started for the time of the session, and
+    shared by all sessions at that time.
     Raises `NotRunningError` where there is no log, or it can't be reached.
     """
     situation = Situation.read(directory)
-    children = ChildProcesses(directory.processes)
     embedded = not situation.configuration.log.url
-    runs = not embedded or isinstance(children.look(LOG), Running)
-    address = situation.runtime.address if runs else await _start_alone(directory, children)
+    if embedded and is_alone(directory):
+        async with alone(directory) as address, _opened(address) as log:
+            yield Session(situation, log, is_running=False)
+    else:
+        async with _opened(situation.runtime.address) as log:
+            yield Session(situation, log, is_running=True)
+
+
+@asynccontextmanager
+async def _opened(address: ServerAddress) -> AsyncIterator[Log]:
     client = await _connect(address)
     try:
-        yield Session(situation, await Log.open(client), runs)
+        yield await Log.open(client)
     finally:
         await client.close()
-        if not runs:
-            await children.stop(LOG)
-
-
-async def _start_alone(directory: StateDirectory, children: ChildProcesses) -> ServerAddress:
-    address = prepare_server(directory.log, kept_port(directory.log / "port", keep=False))
-    outcome = await children.start(log_spec(directory))
-    if isinstance(outcome, Refused):
-        message = f"the log could not be started: {outcome.reason}"
-        raise NotRunningError(message)
-    return address
 
 
 async def _connect(address: ServerAddress) -> Client:

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from effects.ports import Observed
     from events.service import TcpCheck
 
-HAPPY_EYEBALLS_SECONDS = 0.25
-
 
 class TcpProbe:
     """Connects to a port."""
@@ -26,12 +24,7 @@ class TcpProbe:
 async def _look(check: TcpCheck) -> Finding:
     loop = asyncio.get_running_loop()
     try:
-        transport, _ = await loop.create_connection(
-            asyncio.Protocol,
-            check.host,
-            check.port,
-            happy_eyeballs_delay=HAPPY_EYEBALLS_SECONDS,
-        )
+        transport, _ = await loop.create_connection(asyncio.Protocol, check.host, check.port)
     except TimeoutError:
         raise
     except OSError as error:

@@ -17,6 +17,7 @@ from rich.logging import RichHandler
 
 from actors.runtime.commands import NoAnswerError
 from events.log import LogFullError, LogUnavailableError
+from effects.recovery.process import ChildProcesses
 from standfast.cli.terminal import StateOption, err, fail, note
 from standfast.config.apply import NotAppliedError
 from standfast.config.load import InvalidConfigurationError, Loaded, load_file, load_tree
@@ -120,7 +121,7 @@ async def _demo(directory: StateDirectory) -> Loaded:
     from scenarios.demo.settings import DemoUnavailableError  # noqa: PLC0415
 
     note("preparing the demo platform: PostgreSQL, Redis and an application")
-    platform = DemoPlatform(directory.demo)
+    platform = DemoPlatform(directory.demo, ChildProcesses(directory.children))
     try:
         await platform.prepare()
     except DemoUnavailableError as error:

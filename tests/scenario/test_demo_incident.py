@@ -71,7 +71,9 @@ async def test_why_shows_the_chain_from_the_first_failed_probe_to_the_proven_ret
     text = await standing.run("why", "service/demo-app")
     assert re.search(r"\d\d:\d\d:\d\d", text)
     page = await standing.get("/api/why/service/demo-app")
-    assert [link["event_id"] for link in page["chain"]] == [link["event_id"] for link in chain["chain"]]
+    assert [link["event_id"] for link in page["chain"]] == [
+        link["event_id"] for link in chain["chain"]
+    ]
 
 
 async def test_replay_shows_any_instant_from_the_log_alone(standing: Standing) -> None:

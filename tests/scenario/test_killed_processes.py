@@ -7,12 +7,13 @@ import signal
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import psutil
 import pytest
+from nats.aio.client import Client
 
 from actors.runtime.commands import CommandClient, NoAnswerError, Outcome
+from actors.runtime.description import ask_host
 from actors.service import RequestProbe
 from events.address import EntityAddress
 from events.ids import new_id
@@ -20,7 +21,10 @@ from events.log import Log
 from events.server import connect
 from standfast.paths import StateDirectory
 from standfast.runtime import Situation
+from standfast.supervisor.hosts import HOSTED
+from standfast.supervisor.processes import ROLES
 from tests.standing import Standing
+from tests.waiting import until
 
 TARGETS = [EntityAddress("service", name) for name in ("demo-cache", "demo-app", "demo-database")]
 VICTIMS = (
@@ -43,6 +47,7 @@ VICTIMS = (
 class Flow:
     """Commands that are sent all the time, and what came back of each."""
 
+    client: Client
     commands: CommandClient
     answers: dict[str, Outcome | None] = field(default_factory=dict)
 
@@ -69,7 +74,7 @@ class Flow:
 async def flowing(standing: Standing) -> AsyncIterator[Flow]:
     situation = Situation.read(StateDirectory(standing.directory))
     client = await connect(situation.runtime.address, "test")
-    flow = Flow(CommandClient(client, principal="person:test", source="/test"))
+    flow = Flow(client, CommandClient(client, principal="person:test", source="/test"))
     task = asyncio.create_task(flow.run())
     try:
         yield flow
@@ -93,13 +98,12 @@ async def _each_is_in_the_log_once(log: Log, flow: Flow) -> None:
     assert {reason: found[reason] for reason in flow.answers} == dict.fromkeys(flow.answers, 1)
 
 
-async def _pid(standing: Standing, victim: str) -> int:
+async def _pid(standing: Standing, client: Client, victim: str) -> int:
     if victim == "raylet":
         head = psutil.Process(standing.pid_of("ray"))
         return next(one.pid for one in head.children(recursive=True) if one.name() == "raylet")
-    if victim in ("service-host", "alert-host", "recovery-host", "coordinator"):
-        actors = await standing.json("actors")
-        return int(next(one["pid"] for one in actors["hosts"] if one["name"] == victim))
+    if victim in HOSTED:
+        return (await ask_host(client, victim)).pid
     return standing.pid_of(victim)
 
 
@@ -108,26 +112,28 @@ async def test_a_killed_process_loses_nothing_and_comes_back(
     standing: Standing, victim: str
 ) -> None:
     await standing.wait_ready()
-    pid = await _pid(standing, victim)
     async with flowing(standing) as flow:
-        await asyncio.sleep(0.5)
+        pid = await _pid(standing, flow.client, victim)
         os.kill(pid, signal.SIGKILL)
         sent = len(flow.answers)
-        await _all_serve(standing)
+        await _all_serve(standing, flow.client, not_by=pid)
         assert len(flow.answers) > sent
-    await standing.run("verify")
 
 
-async def _all_serve(standing: Standing) -> None:
-    """Every host answers, the page is ready and its rows are of the log's end."""
+async def _all_serve(standing: Standing, client: Client, not_by: int = 0) -> None:
+    """Every host answers and is ready, the page too, and none of them is the killed process."""
     async with asyncio.timeout(75):
+        await standing.wait_ready()
         while True:
-            with contextlib.suppress(AssertionError, TimeoutError, ValueError):
-                await standing.wait_ready(5)
-                actors = await standing.json("actors")
-                if all(host["answered"] and host["ready"] for host in actors["hosts"]):
-                    return
-            await asyncio.sleep(0.2)
+            described = [await ask_host(client, name) for name in HOSTED]
+            if all(one.answered and one.ready and one.pid != not_by for one in described):
+                break
+            await asyncio.sleep(0.1)
+        await until(lambda: not_by not in standing.pids().values(), 60)
+
+
+async def test_after_all_this_the_log_verifies(standing: Standing) -> None:
+    await standing.run("verify")
 
 
 async def test_a_killed_supervisor_is_succeeded_by_one_that_starts_nothing_twice(
@@ -137,20 +143,17 @@ async def test_a_killed_supervisor_is_succeeded_by_one_that_starts_nothing_twice
     before = standing.pids()
     standing.kill()
     standing.start()
-    await standing.wait_ready()
-    await _all_serve(standing)
+    await until(lambda: standing.output.count("ready:") == 2, 60)
     assert standing.pids() == before
-    command = "state-dir\0" + str(standing.directory)
-    roles = [
-        process.pid for process in psutil.process_iter() if command in _command_line(process.pid)
-    ]
-    assert sorted(roles) == sorted(
-        before[role] for role in ("prober", "evaluator", "executor", "projector", "web")
-    )
+    roles = [one.pid for one in psutil.process_iter() if _is_role_of(one, standing)]
+    assert sorted(roles) == sorted(before[role] for role in ROLES)
+    client = await connect(Situation.read(StateDirectory(standing.directory)).runtime.address, "t")
+    await _all_serve(standing, client)
+    await client.close()
 
 
-def _command_line(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text()
-    except (OSError, UnicodeDecodeError):
-        return ""
+def _is_role_of(process: psutil.Process, standing: Standing) -> bool:
+    with contextlib.suppress(psutil.Error):
+        command = process.cmdline()
+        return "process" in command and str(standing.directory) in command
+    return False
