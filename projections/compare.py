@@ -59,15 +59,16 @@ async def compare(
         held = read_positions(live)
         found = _unfit(log, projections, held)
         fit = [p for p in projections if p.name in held and not _names(found, p)]
-        for projection in fit:
-            path = Path(folder) / f"{projection.name}.db"
-            store = Store(open_writer(sqlite_url(path)), [projection])
+        for until in sorted({held[projection.name].position.sequence for projection in fit}):
+            chosen = [p for p in fit if held[p.name].position.sequence == until]
+            store = Store(open_writer(sqlite_url(Path(folder) / f"{until}.db")), chosen)
             store.create()
-            await Builder(log, store, thread).build(held[projection.name].position.sequence)
+            await Builder(log, store, thread).build(until)
             with store.engine.connect() as rebuilt:
-                found += _differences(live, rebuilt, projection)
+                for projection in chosen:
+                    found += islice(_differences(live, rebuilt, projection), differences_max)
             store.engine.dispose()
-        return list(islice(found, differences_max))
+        return found[:differences_max]
 
 
 def _names(found: Sequence[Difference], projection: Projection) -> bool:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DataError, IntegrityError, StatementError
 from projections.positions import ERRORS, POSITIONS, error_row, position_row, read_positions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from sqlalchemy import Connection, Engine, Select, Table
     from sqlalchemy.sql.dml import Insert
@@ -55,45 +55,30 @@ class Store:
         """Drop what is cached of the rows, after somebody else changed them."""
         self._cache.clear()
 
-    def apply(
-        self,
-        commits: Sequence[ReadCommit],
-        through: Position,
-        limits: Mapping[str, int] | None = None,
-    ) -> None:
-        """Bring all projections from where they are to a position, in one transaction.
-
-        `limits` are sequences beyond which single projections, by name, take nothing in.
-        """
+    def apply(self, commits: Sequence[ReadCommit], through: Position) -> None:
+        """Bring all projections from where they are to a position, in one transaction."""
         try:
-            self._apply(commits, through, limits or {}, one_by_one=False)
+            self._apply(commits, through, one_by_one=False)
         except StatementError as error:
             self.forget()
             if not is_fault_of_data(error):
                 raise
-            self._apply(commits, through, limits or {}, one_by_one=True)
+            self._apply(commits, through, one_by_one=True)
         except BaseException:
             self.forget()
             raise
 
-    def _apply(
-        self,
-        commits: Sequence[ReadCommit],
-        through: Position,
-        limits: Mapping[str, int],
-        *,
-        one_by_one: bool,
-    ) -> None:
+    def _apply(self, commits: Sequence[ReadCommit], through: Position, *, one_by_one: bool) -> None:
         with self.engine.begin() as connection:
             held = read_positions(connection)
             for projection in self.projections:
-                end = min(through.sequence, limits.get(projection.name, through.sequence))
-                after = held[projection.name].position.sequence if projection.name in held else 0
-                if after >= end and projection.name in held:
+                mine = held.get(projection.name)
+                after = 0 if mine is None else mine.position.sequence
+                if mine is not None and after >= through.sequence:
                     continue
                 work = _Work(connection, self._cache, projection, one_by_one=one_by_one)
-                work.take([c for c in commits if after < c.position.sequence <= end])
-                work.finish(type(through)(through.log_id, through.generation, end))
+                work.take([commit for commit in commits if commit.position.sequence > after])
+                work.finish(through)
 
 
 class RowCache:
