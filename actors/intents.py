@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Literal
 
-from pydantic import NonNegativeFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveInt
 
 from actors.base import Command, Declined
 from events.base import Event, Value
@@ -42,7 +42,7 @@ class ReportProgress(Command):
 
     number: PositiveInt
     step: str
-    fraction: float | None = None
+    fraction: float | None = Field(default=None, ge=0, le=1)
 
 
 class Intents(Value):

@@ -111,7 +111,7 @@ class Telling(Value):
 
     def due(self) -> datetime | None:
         """Give when a notice is tried again, or given up as unknown."""
-        retries = [receiver.retry_at for receiver in self.receivers]
+        retries = [one.retry_at for one in self.receivers if _next_notice(self, one) is not None]
         moments = [*retries, self.intents.due()]
         return min((moment for moment in moments if moment is not None), default=None)
 

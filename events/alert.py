@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import AwareDatetime, Field, NonNegativeInt, PositiveFloat
+from pydantic import AwareDatetime, Field, NonNegativeInt
 
-from events.base import Event, Value
+from events.base import Event, PositiveSeconds, Value
 
 Severity = Literal["critical", "error", "warning", "info"]
 
@@ -14,7 +14,7 @@ Severity = Literal["critical", "error", "warning", "info"]
 class Escalation(Value):
     """Tell again while nobody acknowledges: how long to wait, and how often at most."""
 
-    wait_seconds: PositiveFloat = 300.0
+    wait_seconds: PositiveSeconds = 300.0
     repeats_max: NonNegativeInt = 5
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -11,6 +11,12 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from events.address import EntityAddress
+
+
+SECONDS_MAX = 10 * 366 * 86_400.0
+PositiveSeconds = Annotated[float, Field(gt=0, le=SECONDS_MAX)]
+NonNegativeSeconds = Annotated[float, Field(ge=0, le=SECONDS_MAX)]
+"""Durations that can be added to a moment: ten years at most, so that no clock overflows."""
 
 
 class Value(BaseModel):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat
+from pydantic import Field
 
 from events.alert import Escalation
-from events.base import Event, Value
+from events.base import Event, NonNegativeSeconds, PositiveSeconds, Value
 from events.effect import Mode
 
 
@@ -14,9 +14,9 @@ class PlatformSettings(Value):
 
     receivers: tuple[str, ...] = ()
     escalation: Escalation = Escalation()
-    settle_seconds: NonNegativeFloat = 3.0
+    settle_seconds: NonNegativeSeconds = 3.0
     recovery_mode: Mode = "shadow"
-    approval_seconds: PositiveFloat = 3600.0
+    approval_seconds: PositiveSeconds = 3600.0
     executor: str = Field(default="executor", description="who carries out effects")
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import AwareDatetime, Field, PositiveFloat, PositiveInt
+from pydantic import AwareDatetime, Field, PositiveInt
 
-from events.base import Event, Value
+from events.base import Event, PositiveSeconds, Value
 from events.effect import Mode
 
 
@@ -18,8 +18,8 @@ class Step(Value):
         description="`none` waits for health and does nothing"
     )
     arguments: dict[str, str] = Field(default_factory=dict)
-    timeout_seconds: PositiveFloat
-    verify_seconds: PositiveFloat
+    timeout_seconds: PositiveSeconds
+    verify_seconds: PositiveSeconds
     attempts_max: PositiveInt = 1
     wait_first: bool = Field(
         default=False, description="it may heal by itself: the first attempt only waits"

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import AwareDatetime, Field, NonNegativeFloat, PositiveInt
 
-from events.base import Event, Evidence, Value
+from events.base import Event, Evidence, NonNegativeSeconds, PositiveSeconds, Value
 
 
 class CheckSchedule(Value):
     """How often a check runs, and how many like results make a conclusion."""
 
     name: str
-    interval_seconds: PositiveFloat = 60.0
-    timeout_seconds: PositiveFloat = 10.0
+    interval_seconds: PositiveSeconds = 60.0
+    timeout_seconds: PositiveSeconds = 10.0
     failure_threshold: PositiveInt = 3
     success_threshold: PositiveInt = 2
 
@@ -66,7 +66,7 @@ class ChildProcess(Value):
     environment: dict[str, str] = Field(default_factory=dict, description="secrets as env:NAME")
     user: str = ""
     stop_signal: str = "SIGTERM"
-    stop_timeout_seconds: PositiveFloat = 10.0
+    stop_timeout_seconds: PositiveSeconds = 10.0
     log_path: str = ""
     stop_with_standfast: bool = True
 
@@ -76,8 +76,8 @@ class RecoveryAction(Value):
 
     effect: Literal["process.restart", "process.start", "command.run"] = "process.restart"
     command: tuple[str, ...] = ()
-    timeout_seconds: PositiveFloat = 30.0
-    verify_seconds: PositiveFloat = Field(default=60.0, description="until healthy, or failed")
+    timeout_seconds: PositiveSeconds = 30.0
+    verify_seconds: PositiveSeconds = Field(default=60.0, description="until healthy, or failed")
     attempts_max: PositiveInt = 2
 
 
@@ -89,7 +89,7 @@ class ServiceSettings(Value):
     depends_on: tuple[str, ...] = ()
     critical: bool = True
     isolated: bool = False
-    startup_seconds: NonNegativeFloat = Field(
+    startup_seconds: NonNegativeSeconds = Field(
         default=0.0, description="so long after it was configured, failing is not yet down"
     )
     labels: dict[str, str] = Field(default_factory=dict)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from actors.base import Command
+from events.base import PositiveSeconds
 from events.effect import Mode
 from events.recovery import Step
 
@@ -12,11 +15,11 @@ class StartRecovery(Command):
 
     incident: str
     cause: str
-    steps: tuple[Step, ...]
+    steps: tuple[Step, ...] = Field(min_length=1)
     mode: Mode
     executor: str
     healthy: tuple[str, ...] = ()
-    approval_seconds: float = 3600.0
+    approval_seconds: PositiveSeconds = 3600.0
 
 
 class ApproveRecovery(Command):
