@@ -7,37 +7,21 @@ import contextlib
 import fcntl
 import logging
 import os
-import signal
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.logging import RichHandler
 
-from actors.runtime.commands import NoAnswerError
-from events.log import LogFullError, LogUnavailableError
 from effects.recovery.process import ChildProcesses
 from standfast.cli.terminal import StateOption, err, fail, note
-from standfast.config.apply import NotAppliedError
 from standfast.config.load import InvalidConfigurationError, Loaded, load_file, load_tree
 from standfast.paths import StateDirectory
-from standfast.supervisor.hosts import HostsFailedError
-from standfast.supervisor.readiness import NotReadyError, wait_until_ready
-from standfast.supervisor.supervisor import StartFailedError, Supervisor
+from standfast.supervisor.foreground import EXPECTED, Foreground
+from standfast.supervisor.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-EXPECTED = (
-    StartFailedError,
-    HostsFailedError,
-    NotAppliedError,
-    NoAnswerError,
-    LogUnavailableError,
-    LogFullError,
-)
-"""What may go wrong at start, with messages that are meant for people."""
 
 
 def register(app: typer.Typer) -> None:
@@ -76,7 +60,8 @@ async def _up(config: Path | None, address: str | None, state_dir: Path | None) 
             directory = StateDirectory.make(loaded.configuration.state_dir)
             with _alone(directory):
                 loaded = loaded if config else await _demo(directory)
-                return await _serve(directory, loaded, config)
+                supervisor = Supervisor(directory, loaded, is_demo=config is None, said=note)
+                return await Foreground(supervisor, config).run()
     except InvalidConfigurationError as error:
         for mistake in error.mistakes:
             err.print(f"[bold red]{error.source}[/]: {mistake}")
@@ -127,56 +112,3 @@ async def _demo(directory: StateDirectory) -> Loaded:
     except DemoUnavailableError as error:
         fail(str(error))
     return load_tree(platform.configuration(), "the demo")
-
-
-async def _serve(directory: StateDirectory, loaded: Loaded, config: Path | None) -> int:
-    supervisor = Supervisor(directory, loaded, is_demo=config is None, said=note)
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    starting = asyncio.create_task(_start(supervisor))
-    told = asyncio.create_task(stop.wait())
-    try:
-        await asyncio.wait({starting, told}, return_when=asyncio.FIRST_COMPLETED)
-        if starting.done():
-            starting.result()
-            if config is not None:
-                loop.add_signal_handler(signal.SIGHUP, _reload_soon, supervisor, config)
-            await told
-    finally:
-        starting.cancel()
-        note("stopping")
-        await supervisor.stop()
-    return 0
-
-
-async def _start(supervisor: Supervisor) -> None:
-    await supervisor.start()
-    web = supervisor.loaded.configuration.web
-    url = f"http://{web.address}:{web.port}"
-    try:
-        await wait_until_ready(url, supervisor.loaded.configuration)
-    except NotReadyError as error:
-        err.print(f"[yellow]not ready yet:[/] {error}")
-    err.print(f"[bold green]ready:[/] {url}")
-    if supervisor.is_demo:
-        note("try: standfast demo break database")
-
-
-_reloading: set[asyncio.Task[None]] = set()
-
-
-def _reload_soon(supervisor: Supervisor, config: Path) -> None:
-    task = asyncio.create_task(_reload(supervisor, config))
-    _reloading.add(task)
-    task.add_done_callback(_reloading.discard)
-
-
-async def _reload(supervisor: Supervisor, config: Path) -> None:
-    """Put an edited file in force; a bad one changes nothing."""
-    try:
-        facts = await supervisor.reload(load_file(config))
-        note(f"{config} is in force ({facts} changes)")
-    except (InvalidConfigurationError, *EXPECTED) as error:
-        sys.stderr.write(f"not reloaded: {error}\n")

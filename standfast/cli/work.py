@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
@@ -60,7 +61,8 @@ def run(work: Coroutine[None, None, T]) -> T:
 async def _until_told(work: Coroutine[None, None, T]) -> T:
     """Let SIGTERM end the work as Ctrl-C does: what it opened is closed again."""
     task = asyncio.ensure_future(work)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    if threading.current_thread() is threading.main_thread():  # no other hears signals
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     return await task
 
 

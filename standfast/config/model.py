@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, NonNegativeFloat, PositiveFloat, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from actors.topology import find_cycle
 from effects.notifiers.settings import ReceiverSettings
 from events.address import EntityAddress
 from events.alert import Escalation
-from events.base import Value
+from events.base import NonNegativeSeconds, PositiveSeconds, Value
 from events.effect import Mode
 from events.service import ServiceSettings
 from events.streams import StreamLimits
@@ -50,6 +51,12 @@ class WebConfiguration(Value):
     port: int = Field(default=8420, ge=0, le=65535)
     tokens: tuple[TokenConfiguration, ...] = ()
 
+    @property
+    def url(self) -> str:
+        """Where the page is reached from this machine."""
+        address = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.address, self.address)  # noqa: S104
+        return f"http://{address}:{self.port}"
+
 
 class LogConfiguration(Value):
     """The log: embedded, or a NATS cluster by its URL."""
@@ -57,7 +64,7 @@ class LogConfiguration(Value):
     url: str = ""
     token: str = Field(default="", description="env:NAME or file:PATH")
     replicas: int = Field(default=1, ge=1, le=5)
-    telemetry_age_seconds: PositiveFloat = 86_400.0
+    telemetry_age_seconds: PositiveSeconds = 86_400.0
     telemetry_bytes_max: int = Field(default=1024 * 1024 * 1024, ge=1024 * 1024)
 
     def limits(self) -> StreamLimits:
@@ -85,14 +92,14 @@ class AlertingConfiguration(Value):
 class CorrelationConfiguration(Value):
     """How long a failed service's needs are probed before it is thought to be the cause."""
 
-    settle_seconds: NonNegativeFloat = 3.0
+    settle_seconds: NonNegativeSeconds = 3.0
 
 
 class RecoveryConfiguration(Value):
     """Whether to mend: `shadow` says what it would do, `approval` asks, `automatic` does it."""
 
     mode: Mode = "shadow"
-    approval_seconds: PositiveFloat = 3600.0
+    approval_seconds: PositiveSeconds = 3600.0
 
 
 def _name_checks(settings: Any) -> Any:
@@ -131,8 +138,19 @@ class Configuration(Value):
         if cycle := find_cycle(self.topology()):
             message = f"services need each other in a circle: {' -> '.join(cycle)}"
             raise ValueError(message)
+        self._check_web()
         self._check_names("alerting.receivers", self.alerting.receivers, self.receivers)
         return self
+
+    def _check_web(self) -> None:
+        address = self.web.address
+        try:
+            is_loopback = address == "localhost" or ip_address(address).is_loopback
+        except ValueError:
+            is_loopback = False
+        if not is_loopback and not self.web.tokens:
+            message = f"web.tokens: beyond loopback ({address}) at least one token is needed"
+            raise ValueError(message)
 
     def _check_service(self, name: str, settings: ServiceSettings) -> None:
         EntityAddress("service", name)

@@ -20,7 +20,7 @@ class NotReadyError(Exception):
     """Some services have no verdict yet; the message says which."""
 
 
-async def wait_until_ready(url: str, configuration: Configuration) -> None:
+async def wait_until_ready(configuration: Configuration) -> None:
     """Ask `/readyz` until it says yes. Raises `NotReadyError` when patience ends."""
     slowest = max(
         (check.interval_seconds for one in configuration.services.values() for check in one.checks),
@@ -32,7 +32,7 @@ async def wait_until_ready(url: str, configuration: Configuration) -> None:
     async with aiohttp.ClientSession(timeout=timeout) as session:
         while time.monotonic() < until:
             try:
-                async with session.get(f"{url}/readyz") as response:
+                async with session.get(f"{configuration.web.url}/readyz") as response:
                     if response.ok:
                         return
                     answer = (await response.text())[:500]

@@ -119,7 +119,6 @@ class Supervisor:
 
     def _runtime(self, address: ServerAddress) -> Runtime:
         configuration = self.loaded.configuration
-        web = configuration.web
         return Runtime(
             log_url=address.url,
             log_token=address.token,
@@ -127,7 +126,7 @@ class Supervisor:
             cell=configuration.platform.cell,
             build=build_id(),
             is_demo=self.is_demo,
-            web_url=f"http://{web.address}:{web.port}",
+            web_url=configuration.web.url,
         )
 
     def _write_files(self, address: ServerAddress) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.standing import Standing
 
+Answer = dict[str, Any]
 DETECTED_SECONDS = 30.0
 TOLD = ("ProbeFailed", "ServiceWentDown", "IncidentOpened", "AlertFired", "EffectSucceeded")
 MENDED = (
@@ -22,7 +23,7 @@ MENDED = (
 """What was told and what was mended are side by side: neither is the other's cause."""
 
 
-def states(answer: Any) -> dict[str, str]:
+def states(answer: Answer) -> dict[str, str]:
     return {service["name"]: service["state"] for service in answer["services"]}
 
 
@@ -51,11 +52,11 @@ async def test_a_dead_database_is_one_incident_told_once_mended_and_proven(
     assert [entry["body"]["status"] for entry in ledger["entries"]] == ["firing", "resolved"]
 
 
-def _one_is_resolved(answer: Any) -> bool:
+def _one_is_resolved(answer: Answer) -> bool:
     return any(one["state"] == "resolved" for one in answer["incidents"])
 
 
-def _both_are_delivered(answer: Any) -> bool:
+def _both_are_delivered(answer: Answer) -> bool:
     delivered = [one for one in answer["notifications"] if one["state"] == "succeeded"]
     return len(delivered) == 2
 
@@ -86,7 +87,7 @@ async def test_replay_shows_any_instant_from_the_log_alone(standing: Standing) -
     assert _state(now, "demo-database") == "healthy"
 
 
-def _state(replayed: Any, service: str) -> str:
+def _state(replayed: Answer, service: str) -> str:
     return next(
         str(one["state"])
         for one in replayed["states"]

@@ -1,0 +1,164 @@
+"""A platform of one's own: what is retired while it is down, isolated, or asks the ports of Ray."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import httpx
+import psutil
+import pytest
+
+from events.server import free_port
+from tests.receiver import Receiver
+from tests.standing import Standing
+from tests.waiting import until
+
+CALLS = {
+    "gcs_server": ["/ray.rpc.NodeInfoGcsService/GetAllNodeInfo"],
+    "raylet": ["/ray.rpc.NodeManagerService/GetNodeStats", "/ray.rpc.ObjectManagerService/Pull"],
+    "ray::HostActor": ["/ray.rpc.CoreWorkerService/GetCoreWorkerStats"],
+}
+"""What each of Ray's listening processes offers; a port offers one of its process's services."""
+
+
+def _configuration(receiver: Receiver, up: int, down: int, *, with_down: bool) -> str:
+    gone = f"""
+  gone:
+    checks: [{{kind: tcp, port: {down}, interval_seconds: 0.5, timeout_seconds: 0.4}}]
+"""
+    return f"""
+platform: {{name: own}}
+services:
+  here:
+    isolated: true
+    checks: [{{kind: tcp, port: {up}, interval_seconds: 0.5, timeout_seconds: 0.4}}]
+{gone if with_down else ""}
+receivers:
+  team: {{type: webhook, url: "{receiver.url}"}}
+alerting: {{receivers: [team]}}
+"""
+
+
+@pytest.fixture(scope="module")
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) -> Iterator[Standing]:
+    folder = tmp_path_factory.mktemp("own")
+    config = folder / "standfast.yaml"
+    text = _configuration(receiver, receiver.port, free_port(), with_down=True)
+    config.write_text(text)
+    found = Standing(folder / "state", config)
+    found.start()
+    yield found
+    found.stop()
+
+
+async def test_a_service_retired_while_it_is_down_resolves_its_alert(
+    own: Standing, receiver: Receiver
+) -> None:
+    await own.wait_ready()
+    await until(lambda: receiver.statuses() == ["firing"], 30)
+    assert own.config is not None
+    own.config.write_text(_configuration(receiver, receiver.port, 1, with_down=False))
+    assert own.process is not None
+    own.process.send_signal(signal.SIGHUP)
+    await until(lambda: receiver.statuses() == ["firing", "resolved"], 30)
+    alerts = await own.get("/api/alerts")
+    assert [one["state"] for one in alerts["alerts"]] == ["resolved"]
+    incidents = await own.get("/api/incidents")
+    assert [one["state"] for one in incidents["incidents"]] == ["resolved"]
+
+
+async def test_a_bad_edit_changes_nothing_and_says_where_it_is(own: Standing) -> None:
+    await own.wait_ready()
+    assert own.config is not None
+    good = own.config.read_text()
+    before = await own.get("/api/status")
+    own.config.write_text(good + "\nservces: {}\n")
+    assert own.process is not None
+    own.process.send_signal(signal.SIGHUP)
+    await until(lambda: "the nearest is 'services'" in own.output)
+    assert f"line {good.count(chr(10)) + 2}" in own.output
+    assert (await own.get("/api/status"))["services"] == before["services"]
+    own.config.write_text(good)
+
+
+async def test_an_isolated_service_has_a_host_of_its_own(own: Standing) -> None:
+    await own.wait_ready()
+    actors = await own.json("actors")
+    homes = {f"{one['kind']}/{one['id']}": one["host"] for one in actors["entities"]}
+    assert homes["service/here"] == "isolated-here"
+    pid = next(one["pid"] for one in actors["hosts"] if one["name"] == "isolated-here")
+    os.kill(pid, signal.SIGKILL)
+    while True:
+        actors = await own.json("actors")
+        host = next(one for one in actors["hosts"] if one["name"] == "isolated-here")
+        if host["answered"] and host["ready"] and host["pid"] != pid:
+            break
+    assert all(one["answered"] for one in actors["hosts"])
+
+
+async def test_each_port_of_ray_refuses_without_the_token(own: Standing) -> None:
+    await own.wait_ready()
+    token = (own.directory / "ray" / "token").read_text()
+    ports = list(_listening(own.pid_of("ray")))
+    assert {name for name, _ in ports} >= set(CALLS)
+    for name, port in ports:
+        if name not in CALLS:
+            async with httpx.AsyncClient() as client:
+                answer = await client.post(f"http://{_address(port)}/get_or_create_runtime_env")
+                assert answer.status_code == 401, (name, port)
+            continue
+        refused = [await _call(port, call, given) for call in CALLS[name] for given in ("", "no")]
+        assert "UNAUTHENTICATED" in refused
+        assert set(refused) <= {"UNAUTHENTICATED", "UNIMPLEMENTED"}, (name, port, refused)
+        assert "OK" in [await _call(port, call, token) for call in CALLS[name]], (name, port)
+
+
+def _listening(root: int) -> Iterator[tuple[str, Any]]:
+    for process in psutil.Process(root).children(recursive=True):
+        for connection in process.net_connections():
+            if connection.status == psutil.CONN_LISTEN:
+                yield process.name(), connection.laddr
+
+
+def _address(place: Any) -> str:
+    everywhere = place.ip in ("::", "0.0.0.0")
+    return f"{'127.0.0.1' if everywhere else place.ip}:{place.port}"
+
+
+async def _call(place: Any, method: str, token: str) -> str:
+    metadata = (("authorization", f"Bearer {token}"),) if token else ()
+    async with grpc.aio.insecure_channel(_address(place)) as channel:
+        try:
+            await channel.unary_unary(method)(b"", timeout=5, metadata=metadata)
+        except grpc.aio.AioRpcError as error:
+            return str(error.code().name)
+    return "OK"
+
+
+async def test_beyond_loopback_a_token_is_asked_for(tmp_path: Path) -> None:
+    config = tmp_path / "standfast.yaml"
+    config.write_text("web: {address: 0.0.0.0}\n")
+    standing = Standing(tmp_path / "state", config)
+    process = await asyncio.create_subprocess_exec(
+        standing.python,
+        "-m",
+        "standfast",
+        "up",
+        "--config",
+        str(config),
+        env=standing.environment,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, errors = await asyncio.wait_for(process.communicate(), 30)
+    assert process.returncode == 2
+    assert "web.tokens" in errors.decode()
