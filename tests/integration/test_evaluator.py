@@ -91,8 +91,9 @@ async def test_marked_failures_are_no_data_and_never_down(services: Services) ->
 
 async def test_a_steady_state_causes_no_command(services: Services) -> None:
     names = [f"service-{number}" for number in range(200)]
+    calm = QUICK.model_copy(update={"interval_seconds": 2.0})
     for name in names:
-        await services.configure(name, QUICK)
+        await services.configure(name, calm)
     async with evaluating(services.log) as (evaluator, seer):
         async with running(see_all(seer, names)):
             await until(lambda: all(isinstance(services.health(n), Healthy) for n in names), 20)
