@@ -60,7 +60,7 @@ async def _join(directory: StateDirectory, file: IO[str]) -> ServerAddress:
     until = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < until:
         if _lock(file, fcntl.LOCK_SH) and _runs(directory):
-            return _address(directory, keep=True)
+            return _address(directory)
         if _lock(file, fcntl.LOCK_EX):
             if not _runs(directory):
                 await _start(directory, file)
@@ -74,7 +74,7 @@ def _runs(directory: StateDirectory) -> bool:
 
 
 async def _start(directory: StateDirectory, file: IO[str]) -> None:
-    _address(directory, keep=False)
+    prepare_server(directory.log, kept_port(directory.log / "port", keep=False))
     outcome = await ChildProcesses(directory.processes).start(log_spec(directory))
     if isinstance(outcome, Refused):
         raise NotRunningError(f"the log could not be started: {outcome.reason}")
@@ -89,8 +89,10 @@ async def _stop(directory: StateDirectory) -> None:
         await children.stop(LOG)
 
 
-def _address(directory: StateDirectory, *, keep: bool) -> ServerAddress:
-    return prepare_server(directory.log, kept_port(directory.log / "port", keep=keep))
+def _address(directory: StateDirectory) -> ServerAddress:
+    """Read where the server that runs listens; whoever started it wrote that down."""
+    port = int((directory.log / "port").read_text())
+    return ServerAddress(f"nats://127.0.0.1:{port}", (directory.log / "token").read_text())
 
 
 def _kept_pid(directory: StateDirectory) -> int | None:

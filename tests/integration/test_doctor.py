@@ -1,0 +1,181 @@
+"""The doctor names what is wrong and which command helps, and never falls ill itself."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import socket
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import psutil
+
+from actors.runtime.solo import SoloWriter
+from events.address import EntityAddress
+from events.commit import DIGEST_HEADER, digest_of
+from events.host import HostClockStepped
+from events.subjects import state_subject
+from standfast.doctor import examine as examining
+from standfast.doctor import machine, processes, ray
+from standfast.doctor.examine import examine
+from standfast.doctor.finding import Patient
+from standfast.running import supervisor_pid
+from tests.history import AUTHOR, Recorder
+from tests.incident import live_through_an_outage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pytest
+
+    from standfast.doctor.finding import Finding
+    from tests.fixtures.stand import Stand
+
+
+def by_name(findings: list[Finding]) -> dict[str, Finding]:
+    return {one.name: one for one in findings}
+
+
+@contextmanager
+def supervised(stand: Stand) -> Iterator[int]:
+    """Hold the lock of a state directory, as its supervisor does."""
+    with stand.directory.lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield os.getpid()
+
+
+async def test_nothing_that_runs_is_an_error_with_a_command(history: Stand) -> None:
+    ran = await history.run("doctor", "--json")
+    assert ran.code == 1, ran
+    wrong = [one for one in ran.json["findings"] if one["state"] == "error"]
+    assert [(one["name"], one["command"]) for one in wrong] == [("supervisor", "standfast up")]
+    shown = await history.run("doctor")
+    assert "standfast up" in shown.out
+
+
+async def test_a_missing_directory_is_an_error(stand: Stand) -> None:
+    shutil.rmtree(stand.directory.root)
+    found = by_name(await examine(stand.directory))
+    assert found["state directory"].state == "error"
+    assert found["state directory"].command == "standfast up"
+
+
+async def test_what_runs_without_heartbeats_and_hosts_is_found(history: Stand) -> None:
+    log = await history.open()
+    with supervised(history) as pid:
+        assert supervisor_pid(history.directory) == pid
+        found = by_name(await examine(history.directory))
+    assert found["supervisor"].state == "ok"
+    assert found["log"].state == "ok"
+    assert found["heartbeats"].state == "error"
+    assert "prober" in found["heartbeats"].message
+    assert found["hosts"].state == "error"
+    assert found["process prober"].state == "error"
+    assert found["process prober"].command.startswith("tail")
+    assert found["web"].state == "error"
+    assert await log.head_sequence() > 0
+
+
+async def test_hosts_that_serve_are_well(stand: Stand) -> None:
+    log = await stand.open()
+    await live_through_an_outage(stand, log)
+    with supervised(stand):
+        found = by_name(await examine(stand.directory))
+    assert found["hosts"].state == "ok"
+    assert found["builds"].state == "warning"  # those of the test are of no real build
+
+
+async def test_an_unreachable_log_is_an_error(history: Stand) -> None:
+    with supervised(history):
+        found = by_name(await examine(history.directory))
+    assert found["log"].state == "error"
+    assert found["log"].command == "standfast up"
+
+
+async def test_quarantine_and_clock_steps_are_found(stand: Stand) -> None:
+    log = await stand.open()
+    recorder = Recorder(log)
+    await recorder.append("host/a", HostClockStepped(offset_seconds=3600))
+    recorder.now = recorder.now.replace(year=2100)
+    address = EntityAddress("service", "x")
+    headers = {DIGEST_HEADER: digest_of(b"junk").hex()}
+    await log.client.jetstream().publish(state_subject(address), b"junk", headers=headers)
+    await recorder.append("host/a", HostClockStepped(offset_seconds=3600))
+    writer = await SoloWriter.open(log, AUTHOR, "test", address)
+    assert writer.entity.quarantine is not None
+    await recorder.append("alert/y", writer.entity.quarantine)
+    await stand.catch_up(log)
+    found = by_name(await examine(stand.directory))
+    assert found["projections"].state == "warning"
+    assert found["quarantine"].command.startswith("standfast release 'alert/y'")
+    assert found["clock"].state == "warning"
+
+
+async def test_a_lost_end_of_the_log_is_found(history: Stand) -> None:
+    streams = history.directory.log / "data" / "jetstream"
+    shutil.rmtree(next(streams.glob("*/streams/STANDFAST_STATE")))
+    await history.open()
+    found = by_name(await examine(history.directory))
+    assert found["projections"].state == "error"
+    assert found["projections"].command == "standfast verify"
+
+
+async def test_files_that_others_may_read_are_an_error(history: Stand) -> None:
+    history.directory.runtime.chmod(0o644)
+    (found,) = await machine.state_directory(Patient(history.directory))
+    assert (found.state, found.command.split()[0]) == ("error", "chmod")
+
+
+async def test_a_full_disk_is_told_early(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    total = 1000 * machine.GIB
+    for share, state in ((0.5, "ok"), (0.80, "warning"), (0.96, "error")):
+        used = int(total * share)
+        usage = shutil.disk_usage("/")._replace(total=total, used=used, free=total - used)
+        monkeypatch.setattr(shutil, "disk_usage", lambda _path, usage=usage: usage)
+        (found,) = await machine.disk(Patient(stand.directory))
+        assert found.state == state
+
+
+async def test_a_port_that_a_stranger_took_is_named(stand: Stand) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        assert str(os.getpid()) in processes.stranger_on(port, None)
+        assert processes.stranger_on(port, os.getpid()) == ""
+        assert processes.stranger_on(port, psutil.Process().ppid()) == ""
+    assert processes.stranger_on(0, None) == ""
+    assert stand.directory.root.exists()
+
+
+async def test_ray_must_ask_for_its_token(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert await ray.token(Patient(stand.directory)) == []
+    monkeypatch.setattr(ray, "pid_of", lambda _children, _name: os.getpid())
+    (missing,) = await ray.token(Patient(stand.directory))
+    stand.directory.ray.mkdir()
+    token = stand.directory.ray / "token"
+    token.write_text("t")
+    token.chmod(0o644)
+    (readable,) = await ray.token(Patient(stand.directory))
+    token.chmod(0o600)
+    (unasked,) = await ray.token(Patient(stand.directory))
+    monkeypatch.setattr(ray, "_environment", lambda _pid: b"A=1\0RAY_AUTH_MODE=token\0")
+    (well,) = await ray.token(Patient(stand.directory))
+    assert "missing" in missing.message
+    assert readable.command.startswith("chmod 600")
+    assert "does not ask" in unasked.message
+    assert well.state == "ok"
+
+
+async def test_a_check_that_fails_is_a_finding_and_stops_no_other(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken_check(_patient: Patient) -> list[Finding]:
+        raise RuntimeError("No space left on device")
+
+    monkeypatch.setattr(examining, "CHECKS", (broken_check, machine.disk))
+    first, second = await examine(stand.directory)
+    assert (first.name, first.state) == ("broken check", "error")
+    assert "disk of the log is full" in first.message
+    assert second.name == "disk"

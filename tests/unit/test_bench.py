@@ -1,0 +1,83 @@
+"""A figure says by itself whether its goal is met, and areas are known by their names."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from standfast.bench.figure import Figure, Goal, Peer
+from standfast.bench.measurement import paired
+from standfast.cli import bench as command
+from standfast.cli.bench import number_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.parametrize(
+    ("value", "peer", "goal", "met"),
+    [
+        (90.0, 100.0, Goal(0.8, "ratio"), True),
+        (70.0, 100.0, Goal(0.8, "ratio"), False),
+        (70.0, None, Goal(60), True),
+        (70.0, None, Goal(0.8, "ratio"), False),
+        (70.0, 100.0, None, None),
+        (70.0, 0.0, Goal(0.1, "ratio"), False),
+    ],
+)
+def test_a_rate_meets_its_goal_from_there_on(
+    value: float, peer: float | None, goal: Goal | None, met: bool | None
+) -> None:
+    beside = None if peer is None else Peer(name="peer", value=peer)
+    assert Figure("x", value, "1/s", "higher", beside, goal).met is met
+
+
+def test_a_time_meets_its_goal_up_to_there() -> None:
+    assert Figure("x", 1.9, "ms", "lower", goal=Goal(2)).met is True
+    assert Figure("x", 2.1, "ms", "lower", goal=Goal(2)).met is False
+
+
+def test_json_of_a_figure_has_every_field() -> None:
+    peer = Peer(name="other", value=2000.0)
+    figure = Figure("x", 1234.567, "1/s", "higher", peer, Goal(0.5, "ratio"))
+    assert figure.as_json() == {
+        "name": "x",
+        "value": 1235.0,
+        "unit": "1/s",
+        "better": "higher",
+        "peer": {"name": "other", "value": 2000.0},
+        "ratio": 0.617,
+        "goal": "ratio >= 0.5",
+        "met": True,
+    }
+    alone = Figure("y", 1.0, "s", "lower", goal=Goal(2)).as_json()
+    assert (alone["peer"], alone["ratio"], alone["goal"]) == (None, None, "<= 2")
+
+
+def test_numbers_have_as_many_digits_as_they_deserve() -> None:
+    assert number_text(123456.7) == "123,457"
+    assert number_text(1.23456) == "1.235"
+
+
+async def test_pairs_are_measured_in_turn() -> None:
+    order: list[str] = []
+
+    async def ours() -> int:
+        order.append("ours")
+        return 1
+
+    async def peer() -> int:
+        order.append("peer")
+        return 1
+
+    await paired(ours, peer, 2)
+    assert order == ["ours", "peer", "peer", "ours"]
+
+
+def test_figures_go_to_a_folder(tmp_path: Path) -> None:
+    figure = Figure("x", 1.0, "s", "lower")
+    command._write(tmp_path / "a" / "b", {"figures": [figure.as_json()]})
+    written = json.loads((tmp_path / "a" / "b" / "bench.json").read_text())
+    assert written["figures"][0]["name"] == "x"
