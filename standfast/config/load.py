@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 from hashlib import sha256
@@ -13,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import MarkedYAMLError
 
 from standfast.config.environment import overrides
+from standfast.config.misplaced import MisplacedError
 from standfast.config.model import Configuration
 from standfast.config.shape import model_at
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 BYTES_MAX = 8 * 1024 * 1024
 DEPTH_MAX = 30
+NODES_MAX = 1_000_000
+"""An alias in YAML is cheap to write and dear to expand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,8 @@ def load_tree(
     if found:
         raise InvalidConfigurationError("environment", found)
     try:
-        configuration = Configuration.model_validate(_merge(_plain(tree, source), values))
+        plain = _Plainer(source).plain(tree)
+        configuration = Configuration.model_validate(_merge(plain, values))
     except ValidationError as error:
         details = [dict(one) for one in error.errors(include_url=False, include_input=False)]
         mistakes_found = [_mistake(one, tree) for one in details if not _follows(one, details)]
@@ -110,23 +113,30 @@ def _parse(content: bytes, source: str) -> Any:
         line = 0 if mark is None else mark.line + 1
         reason = f"it is not YAML: {error.problem or error.context}"
         raise InvalidConfigurationError(source, [Mistake(line, "", reason)]) from error
-    except (YAMLError, ValueError, RecursionError, AttributeError, TypeError) as error:
+    except Exception as error:
         reason = f"it is not YAML: {str(error).splitlines()[0] if str(error) else error!r}"
         raise InvalidConfigurationError(source, [Mistake(0, "", reason)]) from error
 
 
-def _plain(tree: Any, source: str, depth: int = 0) -> Any:
-    """Turn the parser's own types into plain ones."""
-    if depth > DEPTH_MAX:
-        reason = f"it is nested deeper than {DEPTH_MAX}"
-        raise InvalidConfigurationError(source, [Mistake(0, "", reason)])
-    if tree is None and depth == 0:
-        return {}
-    if isinstance(tree, dict):
-        return {str(key): _plain(value, source, depth + 1) for key, value in tree.items()}
-    if isinstance(tree, list):
-        return [_plain(value, source, depth + 1) for value in tree]
-    return tree
+@dataclass(slots=True)
+class _Plainer:
+    """Turns the parser's own types into plain ones, as many as a configuration may hold."""
+
+    source: str
+    nodes: int = 0
+
+    def plain(self, tree: Any, depth: int = 0) -> Any:
+        self.nodes += 1
+        if depth > DEPTH_MAX or self.nodes > NODES_MAX:
+            what = f"nested deeper than {DEPTH_MAX}" if depth > DEPTH_MAX else "too large"
+            raise InvalidConfigurationError(self.source, [Mistake(0, "", f"it is {what}")])
+        if tree is None and depth == 0:
+            return {}
+        if isinstance(tree, dict):
+            return {str(key): self.plain(value, depth + 1) for key, value in tree.items()}
+        if isinstance(tree, list):
+            return [self.plain(value, depth + 1) for value in tree]
+        return tree
 
 
 def _merge(tree: Any, values: dict[str, Any]) -> Any:
@@ -150,14 +160,16 @@ def _follows(detail: dict[str, Any], details: list[dict[str, Any]]) -> bool:
 
 
 def _mistake(detail: dict[str, Any], tree: Any) -> Mistake:
-    path = list(detail["loc"])
-    message = str(detail["msg"]).removeprefix("Value error, ")
-    if not path and re.match(r"[a-z_]+(\.[^:]+)?: ", message):
-        place, _, message = message.partition(": ")
-        path = place.split(".")
-    line, known = _locate(tree, path)
+    path, message = list(detail["loc"]), str(detail["msg"]).removeprefix("Value error, ")
+    context = detail.get("ctx", {})
+    if isinstance(misplaced := context.get("error"), MisplacedError):
+        path = list(misplaced.path)
+    if detail["type"] == "union_tag_invalid":
+        path.append(str(context["discriminator"]).strip("'"))
+        message = f"it must be one of {context['expected_tags']}"
     if detail["type"] == "extra_forbidden":
         message = f"there is no such key{_nearest(path)}"
+    line, known = _locate(tree, path)
     return Mistake(line, ".".join(str(part) for part in known or path), message)
 
 

@@ -11,13 +11,14 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from actors.topology import find_cycle
 from effects.notifiers.settings import ReceiverSettings
-from events.address import EntityAddress
+from events.address import EntityAddress, InvalidAddressError
 from events.alert import Escalation
 from events.base import NonNegativeSeconds, PositiveSeconds, Value
 from events.effect import Mode
 from events.service import ServiceSettings
 from events.streams import StreamLimits
 from events.topology import Node
+from standfast.config.misplaced import MisplacedError
 from standfast.config.secrecy import refuse_secrets
 
 Scope = Literal["read", "operate", "admin"]
@@ -137,9 +138,9 @@ class Configuration(Value):
             self._check_service(name, settings)
         if cycle := find_cycle(self.topology()):
             message = f"services need each other in a circle: {' -> '.join(cycle)}"
-            raise ValueError(message)
+            raise MisplacedError(("services", cycle[0], "depends_on"), message)
         self._check_web()
-        self._check_names("alerting.receivers", self.alerting.receivers, self.receivers)
+        self._check_names(("alerting", "receivers"), self.alerting.receivers, self.receivers)
         return self
 
     def _check_web(self) -> None:
@@ -149,24 +150,29 @@ class Configuration(Value):
         except ValueError:
             is_loopback = False
         if not is_loopback and not self.web.tokens:
-            message = f"web.tokens: beyond loopback ({address}) at least one token is needed"
-            raise ValueError(message)
+            message = f"beyond loopback ({address}) at least one token is needed"
+            raise MisplacedError(("web", "tokens"), message)
 
     def _check_service(self, name: str, settings: ServiceSettings) -> None:
-        EntityAddress("service", name)
-        self._check_names(f"services.{name}.depends_on", settings.depends_on, self.services)
+        try:
+            EntityAddress("service", name)
+        except InvalidAddressError as error:
+            raise MisplacedError(("services", name), str(error)) from error
+        self._check_names(("services", name, "depends_on"), settings.depends_on, self.services)
         names = [check.name for check in settings.checks]
         if repeated := {one for one in names if names.count(one) > 1}:
-            message = f"services.{name}.checks: two checks are named {min(repeated)!r}"
-            raise ValueError(message)
+            message = f"two checks are named {min(repeated)!r}"
+            raise MisplacedError(("services", name, "checks"), message)
         refuse_secrets(name, settings)
 
-    def _check_names(self, where: str, used: tuple[str, ...], known: dict[str, Any]) -> None:
+    def _check_names(
+        self, where: tuple[str, ...], used: tuple[str, ...], known: dict[str, Any]
+    ) -> None:
         for name in used:
             if name not in known:
                 there_are = ", ".join(sorted(known)[:20]) or "none"
-                message = f"{where}: there is no {name!r}; there are: {there_are}"
-                raise ValueError(message)
+                message = f"there is no {name!r}; there are: {there_are}"
+                raise MisplacedError(where, message)
 
     def topology(self) -> dict[str, Node]:
         """Give the dependency graph of the services."""
