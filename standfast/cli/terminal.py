@@ -23,7 +23,20 @@ if TYPE_CHECKING:
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 
-out = Console(highlight=False, soft_wrap=True)
+
+class _Terminal(Console):
+    def on_broken_pipe(self) -> None:
+        """Whoever reads has read enough: that is no failure."""
+        end_quietly()
+
+
+def end_quietly() -> NoReturn:
+    """End where nobody reads any more, as `| head` does."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise typer.Exit(0)
+
+
+out = _Terminal(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 StateOption = Annotated[
@@ -79,13 +92,20 @@ def say(markup: str) -> None:
 
 def print_json(value: Mapping[str, Any] | list[Any]) -> None:
     """Print JSON for programs."""
-    sys.stdout.write(json.dumps(value, indent=2, default=str, ensure_ascii=False) + os.linesep)
+    _write(json.dumps(value, indent=2, default=str, ensure_ascii=False))
 
 
 def print_json_line(value: Mapping[str, Any]) -> None:
     """Print one line of JSON, so that a program which follows has it at once."""
-    sys.stdout.write(json.dumps(value, default=str, ensure_ascii=False) + os.linesep)
-    sys.stdout.flush()
+    _write(json.dumps(value, default=str, ensure_ascii=False))
+
+
+def _write(text: str) -> None:
+    try:
+        sys.stdout.write(text + os.linesep)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        end_quietly()
 
 
 def plain(text: object) -> str:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
-import sys
 import threading
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, TypeVar
@@ -77,9 +75,6 @@ def speaking() -> Iterator[None]:
         fail("the log has no streams yet; `standfast up` makes them")
     except (TimeoutError, NatsError) as error:
         fail(f"the log does not answer ({type(error).__name__}); `standfast doctor` says more")
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(0) from None  # whoever read has read enough
     except OSError as error:
         fail(f"{error.filename or 'the system'}: {error.strerror or error}")
     except (KeyboardInterrupt, asyncio.CancelledError):

@@ -5,12 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shlex
 import signal
+import subprocess
+import sys
 from asyncio import gather
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from actors.service import RequestProbe
 from events.address import EntityAddress
+from standfast.build import ROOT
 from tests.fixtures.stand import HOST
 from tests.incident import APP, DATABASE, Outage, live_through_an_outage
 
@@ -109,9 +115,9 @@ async def test_what_an_entity_declines_fails_with_its_reason(stand: Stand) -> No
     assert (released.code, "not parked" in released.out) == (0, True), released
 
 
-async def test_a_reader_that_has_enough_ends_the_writer_quietly(stand: Stand) -> None:
+async def test_following_ends_well_when_told_to(stand: Stand) -> None:
     log = await stand.open()
-    await live_through_an_outage(stand, log)
+    await stand.serve(log)
     process = await stand.start("events", "--json", "--follow", "--since", "1d")
     assert process.stdout is not None
     await _line(process)
@@ -119,3 +125,21 @@ async def test_a_reader_that_has_enough_ends_the_writer_quietly(stand: Stand) ->
     async with asyncio.timeout(LINE_SECONDS):
         await process.communicate()
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+async def test_a_reader_that_has_enough_is_no_failure(
+    stand: Stand, options: tuple[str, ...]
+) -> None:
+    log = await stand.open()
+    await live_through_an_outage(stand, log)
+    command = [sys.executable, "-m", "standfast", "events", *options]
+    command += ["--state-dir", str(stand.directory.root)]
+    script = f"set -o pipefail; {shlex.join(command)} | head -1"
+    process = await asyncio.create_subprocess_exec(
+        "bash", "-c", script, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    async with asyncio.timeout(LINE_SECONDS):
+        printed, errors = await process.communicate()
+    assert (process.returncode, errors) == (0, b"")
+    assert len(printed.splitlines()) == 1
