@@ -7,7 +7,7 @@ from typing import Any
 from projections.database import open_reader
 
 
-def rows(url: str, statement: Any) -> list[Any]:  # noqa: ANN401  (any question)
+def rows(url: str, statement: Any) -> list[Any]:
     """Give the rows of a question."""
     engine = open_reader(url)
     with engine.connect() as connection:

@@ -96,7 +96,7 @@ def ray_spec(directory: StateDirectory, port: int, hosts: int) -> ChildSpec:
         command=(
             sys.executable,
             "-m",
-            "ray.scripts.scripts",
+            "actors.runtime.ray_head",
             "start",
             "--head",
             "--block",

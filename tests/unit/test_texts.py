@@ -28,13 +28,13 @@ def test_every_sentence_can_be_said(event: type[Event]) -> None:
     assert "object at 0x" not in said
 
 
-def sample(model: type[BaseModel]) -> Any:  # noqa: ANN401  (of any model)
+def sample(model: type[BaseModel]) -> Any:
     """Give an instance with a value of the right kind in every field."""
     fields = {name: _value(info.annotation) for name, info in model.model_fields.items()}
     return model.model_construct(None, **fields)
 
 
-def _value(annotation: Any) -> Any:  # noqa: ANN401  (of any type)
+def _value(annotation: Any) -> Any:
     parts = get_args(annotation)
     if get_origin(annotation) is Literal:
         return parts[0]
