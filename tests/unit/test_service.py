@@ -52,7 +52,6 @@ def test_what_is_not_configured_is_not_judged() -> None:
 
 def test_the_same_settings_change_nothing_and_others_keep_the_health() -> None:
     story = watched()
-    assert type(story.state.health) is Unproven
     assert story.give(configure()) == []
     story.give(report("down"))
     assert story.names(configure(title="new")) == ["ServiceConfigured"]
