@@ -52,7 +52,7 @@ format: setup ## put the source in order
 
 bench: setup ## measure every area; the figures go to build/bench.json
 	@mkdir -p build
-	@$(BIN)/standfast bench --json $(ARGS) | tee build/bench.json
+	@$(BIN)/standfast bench --output build $(ARGS)
 
 scenarios: setup ## run the fault stories
 	@$(BIN)/python -m pytest tests/scenario $(ARGS)

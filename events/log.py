@@ -159,20 +159,24 @@ class Log:
     ) -> AsyncGenerator[list[Message], None]:
         """Give the messages that match, from a start up to a sequence or up to the log's end now.
 
-        The end is the leader's, not a replica's.
+        The end is the leader's: a consumer on a replica that lags is waited for. A newest message
+        that is damaged is missing for the leader, too; what is before it is read all the same.
         """
-        last = await self._last_matching(filters)
+        start = start or Start()
+        last = await self.head_sequence()
         end = last if until is None else min(last, until)
+        needed = min(end, await self._last_matching(filters))
         reader = OrderedReader(self._client, STATE_STREAM, filters, start)
         try:
-            if end == 0 or await reader.open() == 0:
+            waiting = await reader.open()
+            if waiting == 0 and (start.time is not None or needed < start.sequence):
                 return
             async for batch in reader.batches():
-                if batch[-1].sequence < end and batch[-1].pending > 0:
-                    yield batch
-                    continue
+                read = batch[-1].sequence
+                is_all = read >= end or (batch[-1].pending == 0 and read >= needed)
                 yield [message for message in batch if message.sequence <= end]
-                return
+                if is_all:
+                    return
         finally:
             await reader.close()
 

@@ -13,7 +13,7 @@ def main() -> None:
     sys.modules["grpc"] = None  # type: ignore[assignment]  # importing it fails from now on
     from ray.scripts.scripts import main as ray  # noqa: PLC0415  (only after grpc is out of reach)
 
-    ray()
+    ray()  # type: ignore[no-untyped-call]
 
 
 if __name__ == "__main__":
