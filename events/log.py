@@ -185,10 +185,15 @@ class Log:
         return max((int(message.seq or 0) for message in messages if message), default=0)
 
     async def follow(
-        self, filters: Sequence[str], start: Start
+        self, filters: Sequence[str], start: Start, *, headers_only: bool = False
     ) -> AsyncGenerator[list[Message], None]:
-        """Give the messages that match, from a start and then live, until closed."""
-        reader = OrderedReader(self._client, STATE_STREAM, filters, start)
+        """Give the messages that match, from a start and then live, until closed.
+
+        With `headers_only` their payloads are left out.
+        """
+        reader = OrderedReader(
+            self._client, STATE_STREAM, filters, start, headers_only=headers_only
+        )
         try:
             await reader.open()
             async for batch in reader.batches():

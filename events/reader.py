@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from nats.errors import Error as NatsError
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nats.aio.msg import Msg
     from nats.aio.subscription import Subscription
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 HEARTBEAT_SECONDS = 5.0
 SILENCE_SECONDS = 3 * HEARTBEAT_SECONDS
 LOOKS = 30
@@ -57,9 +58,16 @@ class OrderedReader:
     """
 
     def __init__(
-        self, client: Client, stream: str, filters: Sequence[str], start: Start | None = None
+        self,
+        client: Client,
+        stream: str,
+        filters: Sequence[str],
+        start: Start | None = None,
+        *,
+        headers_only: bool = False,
     ) -> None:
         """Prepare to read the messages of a stream whose subjects match any of the filters."""
+        self._headers_only = headers_only
         self._client = client
         self._manager = client.jsm()
         self._stream = stream
@@ -157,6 +165,7 @@ class OrderedReader:
             idle_heartbeat=HEARTBEAT_SECONDS,
             inactive_threshold=INACTIVE_SECONDS,
             mem_storage=True,
+            headers_only=self._headers_only or None,
             num_replicas=1,
         )
 
@@ -179,7 +188,7 @@ class OrderedReader:
             Message(
                 subject=message.subject,
                 sequence=self._last_sequence,
-                stored=datetime.fromtimestamp(int(parts[-2]) / 1e9, UTC),
+                stored=_EPOCH + timedelta(microseconds=int(parts[-2]) // 1000),
                 payload=message.data,
                 headers=message.headers,
                 pending=self.pending,

@@ -58,7 +58,8 @@ class Entity:
 
     `marks` holds the highest number handled of each policy, `recent` the last command ids of the
     edge, `intents` where each open intent was wished. `unreadable` is set where the stored
-    history can't be folded; `parked` where that, or an error in a decision, was committed.
+    history can't be folded; `parked` where that, or an error in a decision, was committed. `seen`
+    is the highest sequence of its subject that was noticed, by whomever it was written.
     """
 
     address: EntityAddress
@@ -74,6 +75,7 @@ class Entity:
     draining: bool = False
     stale: bool = False
     conflicts: int = 0
+    seen: int = 0
     used: float = 0.0
 
     @classmethod

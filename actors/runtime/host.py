@@ -34,6 +34,7 @@ from actors.runtime.policy_runner import PolicyRunner
 from actors.runtime.solo import SoloWriter
 from actors.runtime.store import Store
 from actors.runtime.timers import Timers
+from actors.runtime.watch import watch
 from events.address import EntityAddress
 from events.host import (
     HostBucketsGivenUp,
@@ -47,6 +48,7 @@ from events.reader import Start
 from events.subjects import control_subject, state_subject
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable
 
     from nats.aio.msg import Msg
@@ -96,18 +98,14 @@ class Host:
     _description: Subscription | None = None
     _once_isolated: set[EntityAddress] = field(default_factory=set)
     _changes: int = 0
+    _watching: asyncio.Task[None] | None = None
 
     def __post_init__(self) -> None:
         """Wire the parts; nothing runs yet."""
         self.store = Store(self.log)
-        self._timers = Timers(self.clock, time.monotonic, self._due, self._clock_stepped)
-        drainer = Drainer(
-            self.log,
-            self.store,
-            self.settings.author,
-            self.clock,
-            self._changed,
-        )
+        self._timers = Timers(self.clock, time.monotonic, self.due, self._clock_stepped)
+        author = self.settings.author
+        drainer = Drainer(self.log, self.store, author, self.clock, self._changed)
         self.mailroom = Mailroom(
             self.settings.name,
             self.crew,
@@ -187,9 +185,13 @@ class Host:
         self.is_ready, self.ownership = False, ownership
         await self._unsubscribe()
         self._leave_what_is_not_owned()
+        sequence = await self.log.head_sequence()
         await self._load(before)
         await self._subscribe()
         self._wake_all()
+        if self._watching is not None:
+            self._watching.cancel()
+        self._watching = self.crew.spawn(watch(self, sequence))
         self.is_ready = True
         await self._write_down(
             HostReady(
@@ -266,7 +268,8 @@ class Host:
         letter = Letter(request.command, request.arguments, request.origin, answer)
         self.mailroom.submit(entity, letter)
 
-    def _due(self, address: EntityAddress) -> None:
+    def due(self, address: EntityAddress) -> None:
+        """See to what is due of an entity's own; one that is stale is read anew."""
         runner = self._runners.get(address)
         if runner is not None:
             runner.consider()

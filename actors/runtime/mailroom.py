@@ -72,6 +72,7 @@ class Mailroom:
             entity.draining = False
         if not self._hosts(entity):
             return
+        entity.stale = entity.stale or entity.seen > entity.head.sequence
         if entity.stale:  # what landed in spite of all must be read, though nobody asks
             self.timers.arm(entity.address, self.clock() + TICK_AGAIN)
         elif not entity.head.sequence and entity.address.kind != "policy":
