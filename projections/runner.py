@@ -12,6 +12,8 @@ from projections.beside import clear_beside, open_beside, swap
 from projections.catalogue import PROJECTIONS
 from projections.database import WriterLock, open_writer
 from projections.intake import chunks, read_commit
+from projections.journal import JOURNAL_PROJECTION
+from projections.lost import keep_lost, lost_since, newest_commits
 from projections.store import Store
 
 if TYPE_CHECKING:
@@ -69,10 +71,25 @@ class Runner:
         await self._in_thread(self.store.create)
         held = await self._in_thread(self.store.positions)
         head = await self._log.head_sequence()
-        stale = [p for p in self._projections if p.name in held and self._stale(p, held, head)]
+        has_lost = await self._keep_what_is_lost(held)
+        stale = [
+            p
+            for p in self._projections
+            if p.name in held and (has_lost or self._stale(p, held, head))
+        ]
         self.sequence = self._first(held, stale)
         if stale:
             await self.rebuild([projection.name for projection in stale])
+
+    async def _keep_what_is_lost(self, held: dict[str, Held]) -> bool:
+        """Say whether the log has lost commits that were taken in; they are written down first."""
+        mine = held.get(JOURNAL_PROJECTION.name)
+        if mine is None or not mine.position.same_life(self._log.position(0)):
+            return False
+        newest = await self._in_thread(newest_commits, self.store.engine)
+        lost = await lost_since(self._log, newest)
+        await self._in_thread(keep_lost, self.store.engine, lost)
+        return bool(lost)
 
     async def close(self) -> None:
         """Let the database go."""

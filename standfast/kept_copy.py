@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select, union
 
 from projections.journal import HEADS, JOURNAL, JOURNAL_PROJECTION
+from projections.lost import read_lost
 from projections.positions import read_positions
 
 if TYPE_CHECKING:
@@ -36,11 +37,13 @@ class KeptCopy:
         """Read from a moment of the projections; a copy of another life of the log is no copy."""
         self._rows: Iterator[KeptCommit] = iter(())
         self.last = 0
+        self.lost: tuple[KeptCommit, ...] = ()
         held = None if connection is None else read_positions(connection)
         mine = (held or {}).get(JOURNAL_PROJECTION.name)
         if connection is not None and mine is not None and mine.position.same_life(position):
             self._rows = _commits(connection)
             self.last = mine.position.sequence
+            self.lost = tuple(KeptCommit(**row) for row in read_lost(connection))
         self._ahead = next(self._rows, None)
 
     def at(self, sequence: int) -> KeptCommit | None:

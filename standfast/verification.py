@@ -85,6 +85,9 @@ class Verifier:
                 await asyncio.sleep(0)
         self._miss(head)
         self._miss(self._kept.last)
+        for lost in self._kept.lost:
+            why = "the projections took it in, and the log has lost it since"
+            self.found.add(lost.sequence, "missing", lost.entity, why)
         return self.found
 
     def _take(self, message: Message) -> None:

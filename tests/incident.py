@@ -122,7 +122,7 @@ class Outage:
                 await asyncio.sleep(0.02)
 
 
-async def _ignoring_answer(sending: Any) -> None:  # noqa: ANN401  (what `send` gives)
+async def _ignoring_answer(sending: Any) -> None:
     with suppress(asyncio.CancelledError):
         await sending
 

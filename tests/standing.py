@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,13 +30,15 @@ class Standing:
     directory: Path
     config: Path | None = None
     python: str = sys.executable
+    is_told_where: bool = True
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
     @property
     def environment(self) -> dict[str, str]:
-        """What commands beside it need to find it."""
-        return {**os.environ, "STANDFAST_STATE_DIR": str(self.directory)}
+        """What commands beside it need to find it, and our packages where they are told."""
+        ours = {"PYTHONPATH": str(ROOT)} if self.is_told_where else {}
+        return {**os.environ, "STANDFAST_STATE_DIR": str(self.directory), **ours}
 
     @property
     def output(self) -> str:
@@ -54,7 +55,7 @@ class Standing:
             self.process = subprocess.Popen(
                 command,
                 cwd="/",
-                env={**self.environment, "PYTHONPATH": str(ROOT)},
+                env=self.environment,
                 stdout=log,
                 stderr=log,
             )
@@ -108,7 +109,7 @@ class Standing:
             "standfast",
             *arguments,
             cwd="/",
-            env={**self.environment, "PYTHONPATH": str(ROOT)},
+            env=self.environment,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )

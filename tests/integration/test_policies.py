@@ -231,7 +231,7 @@ async def test_an_event_over_which_a_policy_raises_is_left_out_and_later_ones_ar
 ) -> None:
     correlate = policy_of("correlate")
 
-    def observe(state: Any, envelope: Envelope, now: datetime) -> Conclusion:  # noqa: ANN401
+    def observe(state: Any, envelope: Envelope, now: datetime) -> Conclusion:
         if envelope.entity.id == "app":
             message = "a bug over the application"
             raise RuntimeError(message)

@@ -13,7 +13,9 @@ from events.log import Log
 from events.subjects import state_subject
 from projections.database import open_reader, sqlite_url
 from projections.positions import read_positions
+from projections.runner import Runner
 from standfast.kept_copy import KeptCopy
+from standfast.session import open_session
 from standfast.verification import BAD_MAX, Findings, Verifier
 from tests.history import Recorder
 
@@ -94,6 +96,22 @@ async def test_a_later_reader_does_not_destroy_that_copy(history: Stand) -> None
     why = await history.run("why", "service/demo-app")
     assert "verify" in why.err
     assert (await verified(history)).code == 1
+
+
+async def test_a_projector_that_starts_on_a_shorter_log_keeps_what_was_lost(
+    history: Stand,
+) -> None:
+    head = (await verified(history)).json["head"]
+    flip_a_byte(history, last=False)
+    (blocks(history) / INDEX).unlink()
+    async with open_session(history.directory) as session:
+        shorter = await session.log.head_sequence()
+        runner = Runner(session.log, session.situation.projections_url)
+        await runner.open()
+        await runner.close()
+    ran = await verified(history)
+    assert ran.code == 1, ran
+    assert [bad["sequence"] for bad in ran.json["bad"]] == list(range(shorter + 1, head + 1))
 
 
 async def test_changed_projections_differ_from_replay(history: Stand) -> None:

@@ -32,7 +32,7 @@ def example_event(event: type[Event]) -> Event:
     return example
 
 
-def _model(model: type[Any]) -> Any:  # noqa: ANN401  (an instance of the model)
+def _model(model: type[Any]) -> Any:
     values = {
         name: _example(field.annotation, name)
         for name, field in model.model_fields.items()
@@ -41,7 +41,7 @@ def _model(model: type[Any]) -> Any:  # noqa: ANN401  (an instance of the model)
     return model.model_validate(values)
 
 
-def _example(annotation: Any, name: str) -> Any:  # noqa: ANN401  (annotations are anything)
+def _example(annotation: Any, name: str) -> Any:
     """Give a value of an annotated type; of a union the first member that says most."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
@@ -59,7 +59,7 @@ def _example(annotation: Any, name: str) -> Any:  # noqa: ANN401  (annotations a
     return SIMPLE[annotation] if annotation is not str else f"some {name}"
 
 
-def _each(annotation: Any, name: str) -> list[Any]:  # noqa: ANN401
+def _each(annotation: Any, name: str) -> list[Any]:
     """Give a value of each member of a union, or the one value there is."""
     while get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]

@@ -1,0 +1,88 @@
+"""Every command in README and docs does what it says, beside a running system."""
+
+import asyncio
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.standing import ROOT, Standing
+
+PAGES = ("README.md", "docs/operations.md", "CONTRIBUTING.md")
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+NAMED_FILE = re.compile(r"^# (\S+\.yaml)\n")
+SECONDS_MAX = 60
+
+
+def blocks(page: str, language: str) -> Iterator[str]:
+    """Give the blocks of a language on a page."""
+    for found, text in BLOCK.findall((ROOT / page).read_text()):
+        if found == language:
+            yield text
+
+
+def commands() -> list[str]:
+    """Give every command of every page, without its comment."""
+    lines = [line for page in PAGES for text in blocks(page, "sh") for line in text.splitlines()]
+    return [line.split(" #")[0].strip() for line in lines if line.strip()]
+
+
+def verbs() -> list[str]:
+    """Give every verb of make that a page names."""
+    texts = [(ROOT / page).read_text() for page in PAGES]
+    return sorted({verb for text in texts for verb in re.findall(r"\bmake ([a-z]+)\b", text)})
+
+
+@pytest.mark.parametrize("verb", [verb for verb in verbs() if verb != "and"])
+def test_make_knows_the_verb(verb: str) -> None:
+    make = shutil.which("make")
+    assert make is not None, "the README asks for make"
+    subprocess.run([make, "--dry-run", verb], cwd=ROOT, check=True, capture_output=True)
+
+
+@pytest.mark.timeout(300)
+async def test_every_command_works_as_written(standing: Standing, tmp_path: Path) -> None:
+    await standing.wait_ready()
+    _write_named_files(tmp_path)
+    environment = {
+        **standing.environment,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    }
+    told = [line for line in commands() if not line.startswith(("make ", "source "))]
+    assert len(told) >= 12
+    for line in told:
+        await _run(line.replace("8420", str(standing.port)), tmp_path, environment)
+        if "demo break" in line:
+            await standing.wait_for("/api/incidents", _is_over)
+
+
+async def _run(line: str, folder: Path, environment: dict[str, str]) -> None:
+    process = await asyncio.create_subprocess_exec(
+        "bash",
+        "-c",
+        line,
+        cwd=folder,
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await asyncio.wait_for(process.communicate(), SECONDS_MAX)
+    assert process.returncode == 0, f"{line}: {output.decode()}"
+
+
+def _is_over(answer: Any) -> bool:
+    """Say whether there was an incident and it is resolved."""
+    return [one["state"] for one in answer["incidents"]] == ["resolved"]
+
+
+def _write_named_files(folder: Path) -> None:
+    for page in PAGES:
+        for text in blocks(page, "yaml"):
+            if named := NAMED_FILE.match(text):
+                (folder / named[1]).write_text(text)
