@@ -49,7 +49,7 @@ def pack_entity(entity: Entity) -> tuple[Any, ...]:
     return (
         str(entity.address),
         entity.decider.state_version,
-        entity.decider.states.dump_json(entity.state),
+        entity.packed_state(),
         entity.head.sequence,
         entity.head.digest,
         entity.marks,

@@ -60,10 +60,15 @@ def _describe(entity: Entity) -> dict[str, Any]:
     return {
         "kind": entity.address.kind,
         "id": entity.address.id,
-        "state": "parked" if quarantine else state_name(entity.state),
+        "state": "parked" if quarantine else _state_of(entity),
         "sequence": entity.head.sequence,
         "parked": quarantine.error if quarantine else "",
     }
+
+
+def _state_of(entity: Entity) -> str:
+    """Give the name of the state; who sleeps is not woken by being looked at."""
+    return "asleep" if entity.is_asleep else state_name(entity.state)
 
 
 async def ask_host(client: Client, name: str, *, entities: bool = True) -> Described:

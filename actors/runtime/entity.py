@@ -64,7 +64,7 @@ class Entity:
 
     address: EntityAddress
     decider: Decider[Any]
-    state: Any
+    _state: Any
     head: Head = field(default_factory=Head)
     marks: dict[str, int] = field(default_factory=dict)
     recent: dict[str, None] = field(default_factory=dict)
@@ -77,12 +77,38 @@ class Entity:
     conflicts: int = 0
     seen: int = 0
     used: float = 0.0
+    _asleep: bytes | None = None
 
     @classmethod
     def new(cls, address: EntityAddress) -> Entity:
         """Give an entity that nothing has happened to. Raises `UnknownKindError`."""
         decider = decider_for(address)
         return cls(address, decider, decider.initial)
+
+    @property
+    def state(self) -> Any:  # noqa: ANN401  (of its kind's type)
+        """The state; looking at it wakes an entity that sleeps."""
+        if self._asleep is not None:
+            self.state = self.decider.states.validate_json(self._asleep)
+        return self._state
+
+    @state.setter
+    def state(self, state: Any) -> None:  # noqa: ANN401
+        self._state, self._asleep = state, None
+
+    @property
+    def is_asleep(self) -> bool:
+        """Say whether the state is packed away."""
+        return self._asleep is not None
+
+    def passivate(self) -> None:
+        """Pack the state away, as in a checkpoint. What is due and what was handled stays known."""
+        self._asleep = self.packed_state()
+        self._state = None
+
+    def packed_state(self) -> bytes:
+        """Give the state as a checkpoint keeps it; a sleeping entity is not woken for it."""
+        return self._asleep or self.decider.states.dump_json(self._state)
 
     @property
     def quarantine(self) -> EntityParked | None:

@@ -62,6 +62,7 @@ if TYPE_CHECKING:
 __all__ = ["PLACEMENT_ADDRESS", "Host", "HostSettings", "utc_now"]
 
 CHECKPOINT_COMMITS = 2_000
+PASSIVATE_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ class HostSettings:
     author: Author
     node: str = ""
     checkpoint_commits: int = CHECKPOINT_COMMITS
+    passivate_seconds: float = PASSIVATE_SECONDS
 
 
 def utc_now() -> datetime:
@@ -132,6 +134,7 @@ class Host:
         self._description = await self.log.client.subscribe(describe, cb=self._describe)
         self.crew.spawn(self._timers.run())
         self.crew.spawn(self._follow_placement())
+        self.crew.spawn(self.mailroom.keep_passivating(self.settings.passivate_seconds))
         try:
             await self.crew.wait()
         finally:

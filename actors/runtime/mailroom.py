@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -44,7 +46,26 @@ class Mailroom:
     clock: Callable[[], datetime]
     after_change: Callable[[Entity], None]
     lost: Callable[[Entity], None]
+    monotonic: Callable[[], float] = time.monotonic
     entities: Entities = field(default_factory=dict)
+
+    def passivate(self, idle_seconds: float) -> int:
+        """Pack away the states of those that nothing was asked of for so long; gives how many."""
+        before = self.monotonic() - idle_seconds
+        idle = [
+            entity
+            for entity in self.entities.values()
+            if entity.used <= before and _may_sleep(entity)
+        ]
+        for entity in idle:
+            entity.passivate()
+        return len(idle)
+
+    async def keep_passivating(self, idle_seconds: float) -> None:
+        """Pack away who is idle, now and then, for as long as the host lives."""
+        while True:
+            await asyncio.sleep(idle_seconds / 10)
+            self.passivate(idle_seconds)
 
     def entity(self, address: EntityAddress) -> Entity:
         """Give an entity, new where nothing happened to it yet. Raises `UnknownKindError`."""
@@ -59,6 +80,7 @@ class Mailroom:
             letter.answer(Answer(Outcome.BUSY, f"{MAILBOX_MAX} commands wait already"))
             return
         entity.mailbox.append(letter)
+        entity.used = self.monotonic()
         if not entity.draining:
             entity.draining = True
             self.crew.spawn(self._drain(entity))
@@ -137,6 +159,11 @@ class Mailroom:
             time=self.clock(),
             correlation_id=command_id,
         )
+
+
+def _may_sleep(entity: Entity) -> bool:
+    is_busy = entity.draining or entity.mailbox or entity.intents or entity.stale
+    return not (is_busy or entity.is_asleep or entity.quarantine)
 
 
 def _park_letter(origin: Origin) -> Letter:
