@@ -9,6 +9,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.standfast-setup
 ARGS ?=
 TESTS ?=
+# Most tests wait for real processes; those marked `alone` want the machine for themselves.
+WORKERS ?= 3
 PACKAGES := events actors evaluation effects projections scenarios standfast tests
 
 .PHONY: help setup up test check format bench scenarios lock clean
@@ -31,7 +33,9 @@ up: setup ## start Standfast, with the demo unless ARGS="--config FILE"
 
 test: setup ## run all tests (or TESTS="tests/unit"), with coverage of every process
 	@rm -rf build/coverage && mkdir -p build/coverage
-	@status=0; $(BIN)/coverage run -m pytest $(TESTS) $(ARGS) || status=$$?; \
+	@status=0; \
+	  $(BIN)/coverage run -m pytest -n $(WORKERS) -m "not alone" $(TESTS) $(ARGS) || status=$$?; \
+	  [ -n "$(TESTS)" ] || $(BIN)/coverage run -m pytest -m alone $(ARGS) || status=$$?; \
 	  $(BIN)/coverage combine --quiet || true; \
 	  $(BIN)/coverage xml --quiet --fail-under=0 || true; \
 	  $(BIN)/coverage html --quiet --fail-under=0 || true; \

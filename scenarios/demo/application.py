@@ -19,7 +19,6 @@ from aiohttp import web
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
 
 from scenarios.demo.postgres import DATABASE, ROLE
 from scenarios.demo.settings import HOST, read_settings
@@ -40,7 +39,6 @@ CREATE_TABLE = "CREATE TABLE IF NOT EXISTS tasks (id bigserial PRIMARY KEY, titl
 SELECT_TASKS = "SELECT id, title FROM tasks ORDER BY id DESC LIMIT $1"
 INSERT_TASK = "INSERT INTO tasks (title) VALUES ($1) RETURNING id"
 DELETE_OLD_TASKS = "DELETE FROM tasks WHERE id <= $1"
-LOST = (OSError, TimeoutError, RedisError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 Result = TypeVar("Result")
 logger = logging.getLogger("demo.application")
@@ -118,9 +116,11 @@ class Parts:
         if not done:
             self._abandon(task)
             raise PartLostError(part, TimeoutError(f"no answer in {PART_TIMEOUT_SECONDS} s"))
+        if task.cancelled():
+            raise PartLostError(part, ConnectionError("the connection was ended"))
         try:
             return task.result()
-        except LOST as error:
+        except Exception as error:  # drivers that lose their server raise all kinds of errors
             raise PartLostError(part, error) from error
 
     def _abandon(self, task: asyncio.Task[Any]) -> None:

@@ -31,6 +31,7 @@ def many(tmp_path: Path) -> Iterator[Standing]:
         standing.stop()
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(300)
 async def test_a_thousand_healthy_services_cause_no_commit_in_a_minute(many: Standing) -> None:
     await many.wait_ready(150)
