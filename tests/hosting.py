@@ -219,22 +219,27 @@ class Hosting:
         timeout_seconds: float = 15.0,
     ) -> list[E]:
         """Wait until the log holds so many events of a type, and give them."""
-        async with asyncio.timeout(timeout_seconds):
-            while True:
-                found = [event for event in await self.events(kind, address) if matching(event)]
-                if len(found) >= count:
-                    return found
-                await asyncio.sleep(0.02)
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout_seconds  # a cancellation may get lost in a request
+        while True:
+            found = [event for event in await self.events(kind, address) if matching(event)]
+            if len(found) >= count:
+                return found
+            if loop.time() > deadline:
+                message = f"{len(found)} of {count} {kind.__name__} after {timeout_seconds:g} s"
+                raise TimeoutError(message)
+            await asyncio.sleep(0.02)
 
     async def quiet(self, seconds: float = 0.5) -> int:
         """Wait until the log has not grown for a while, and give its last sequence."""
         head, since = -1, 0.0
         loop = asyncio.get_running_loop()
-        async with asyncio.timeout(30):
-            while (now := await self.log.head_sequence()) != head or loop.time() - since < seconds:
-                if now != head:
-                    head, since = now, loop.time()
-                await asyncio.sleep(0.02)
+        deadline = loop.time() + 30
+        while (now := await self.log.head_sequence()) != head or loop.time() - since < seconds:
+            if now != head:
+                head, since = now, loop.time()
+            assert loop.time() < deadline, "the log does not come to rest"
+            await asyncio.sleep(0.02)
         return head
 
     async def check_chains(self) -> None:
