@@ -215,7 +215,7 @@ def test_what_would_expand_without_end_is_refused() -> None:
         bomb += f"{name}: &{name} [{','.join([f'*{before}'] * 10)}]\n"
     assert any("too" in one or "no such key" in one for one in mistakes(bomb))
     assert mistakes("a: &a [*a]\n")
-    assert mistakes("[" * 5000)
+    assert mistakes("[" * 1000)
     assert mistakes("- " * 200 + "x")
     assert mistakes(b"x: " + b"y" * (9 * 1024 * 1024))
 
