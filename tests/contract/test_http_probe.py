@@ -146,7 +146,9 @@ async def test_http_waits_for_a_place_without_blaming_the_service() -> None:
 
     async with served(slow) as port:
         probe = HttpProbe()
-        many = await asyncio.gather(*(probe.probe(http(port)) for _ in range(200)))
+        many = await asyncio.gather(
+            *(probe.probe(http(port, timeout_seconds=20.0)) for _ in range(200))
+        )
         await probe.close()
     assert calls == 200
     assert all(seen.succeeded for seen in many)
