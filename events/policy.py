@@ -31,7 +31,8 @@ class PolicyAdvanced(Event, type="standfast.policy.advanced.v1"):
     sequence: int = Field(ge=0, description="the last sequence of its sources it has handled")
     index: int = Field(default=0, ge=0, description="of the last event handled in that commit")
     orders: tuple[Order, ...] = ()
-    delivered: int = Field(default=0, ge=0, description="orders up to this number were answered")
+    delivered: int = Field(default=0, ge=0, description="the highest number that was answered")
+    left: tuple[int, ...] = Field(default=(), description="lower ones that were not, as yet")
     silent_until: int = Field(
         default=0, ge=0, description="a new policy learns from what was before, and orders nothing"
     )

@@ -84,6 +84,7 @@ class Observe(Command):
 
     envelope: SkipValidation[Envelope]
     delivered: int
+    left: tuple[int, ...] = ()
 
 
 class Consider(Command):
@@ -92,6 +93,7 @@ class Consider(Command):
     position: Position
     index: int
     delivered: int
+    left: tuple[int, ...] = ()
 
 
 class StartPolicy(Command):
@@ -121,14 +123,14 @@ def _decide(policy: Policy[S], state: PolicyState[S], command: Command, now: dat
             return [] if state.position else [_started(position)]
         case Observe(envelope=envelope) if _has_handled(state, envelope):
             return []
-        case Observe(envelope=envelope, delivered=delivered):
+        case Observe(envelope=envelope):
             conclusion = _observed(policy, state.knows, envelope, now)
             read = (envelope.position, envelope.index)
-            return _advance(state, conclusion, read, delivered)
-        case Consider(position=position, index=index, delivered=delivered):
+            return _advance(state, conclusion, read, command)
+        case Consider(position=position, index=index):
             conclusion = policy.tick(state.knows, now)
             read = _furthest(state, position, index)
-            return _advance(state, conclusion, read, delivered)
+            return _advance(state, conclusion, read, command)
         case _:
             return Declined(f"a policy does not know {type(command).__name__}")
 
@@ -184,7 +186,10 @@ def _started(position: Position) -> PolicyAdvanced:
 
 
 def _advance(
-    state: PolicyState[S], conclusion: Conclusion, read: tuple[Position, int], delivered: int
+    state: PolicyState[S],
+    conclusion: Conclusion,
+    read: tuple[Position, int],
+    command: Observe | Consider,
 ) -> Decision:
     if not conclusion:
         return []
@@ -200,7 +205,8 @@ def _advance(
         sequence=position.sequence,
         index=index,
         orders=orders,
-        delivered=max(delivered, state.delivered),
+        delivered=max(command.delivered, state.delivered),
+        left=command.left,
         silent_until=state.silent_until,
     )
     return [*conclusion.notes, advanced]
@@ -219,7 +225,11 @@ def _order(wish: Wish, number: int) -> Order:
 
 
 def _advanced(state: PolicyState[S], event: PolicyAdvanced) -> PolicyState[S]:
-    kept = (order for order in state.outbox if order.number > event.delivered)
+    kept = (
+        order
+        for order in state.outbox
+        if order.number > event.delivered or order.number in event.left
+    )
     last_number = event.orders[-1].number if event.orders else state.last_number
     return state.model_copy(
         update={

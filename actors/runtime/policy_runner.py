@@ -56,7 +56,6 @@ class PolicyRunner:
     index: int = 0
     work: asyncio.Task[None] | None = None
     _answered: set[int] = field(default_factory=set)
-    _delivered: int = 0
     _queues: dict[str, deque[Order]] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _queued: int = 0
@@ -69,7 +68,6 @@ class PolicyRunner:
         state = self._state
         self.read = state.position or self.log.position(0)
         self.index = state.index
-        self._delivered = self._queued = state.delivered
 
     @property
     def _state(self) -> PolicyState[Any]:
@@ -131,9 +129,10 @@ class PolicyRunner:
 
     async def _observe(self, chunk: list[Envelope]) -> None:
         await self._wait_for_room()
+        delivered, left = self._delivery()
         answers = [
             self._give(
-                Observe.model_construct(envelope=envelope, delivered=self._delivered),
+                Observe.model_construct(envelope=envelope, delivered=delivered, left=left),
                 self._origin_of(envelope),
             )
             for envelope in chunk
@@ -150,7 +149,8 @@ class PolicyRunner:
 
     def consider(self) -> None:
         """Look whether something of the policy is due."""
-        command = Consider(position=self.read, index=self.index, delivered=self._delivered)
+        delivered, left = self._delivery()
+        command = Consider(position=self.read, index=self.index, delivered=delivered, left=left)
         origin = self._own_origin()
         self.submit(
             self.entity,
@@ -199,6 +199,7 @@ class PolicyRunner:
 
     def dispatch(self) -> None:
         """Start to deliver the orders that are not on their way yet."""
+        self._answered &= {order.number for order in self._state.outbox}
         for order in self._state.outbox:
             if order.number > self._queued:
                 self._queued = order.number
@@ -251,10 +252,14 @@ class PolicyRunner:
 
     def _note_answered(self, number: int) -> None:
         self._answered.add(number)
-        while self._delivered + 1 in self._answered:
-            self._delivered += 1
-            self._answered.discard(self._delivered)
         self._room.set()
+
+    def _delivery(self) -> tuple[int, tuple[int, ...]]:
+        """Give the highest number that was answered, and the lower ones that were not."""
+        highest = max((*self._answered, self._state.delivered))
+        waiting = (order.number for order in self._state.outbox)
+        left = tuple(one for one in waiting if one <= highest and one not in self._answered)
+        return highest, left
 
     def stop(self) -> None:
         """Read and deliver no more; what is not answered is delivered by the next host."""

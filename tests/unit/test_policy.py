@@ -58,6 +58,17 @@ def test_orders_are_numbered_without_gaps_and_leave_when_answered() -> None:
     assert [order.number for order in world.state.outbox] == [3]
 
 
+def test_an_order_that_is_not_answered_stays_and_holds_nothing_else() -> None:
+    state = DECIDER.initial
+    answers: dict[int, tuple[int, tuple[int, ...]]] = {1: (0, ()), 2: (0, ()), 3: (2, (1,))}
+    for sequence, (delivered, left) in answers.items():
+        read = envelope(f"service/s{sequence}", WENT_DOWN, sequence, NOW)
+        command = Observe.model_construct(envelope=read, delivered=delivered, left=left)
+        state = fold(DECIDER, state, DECIDER.decide(state, command, NOW))
+    assert [order.number for order in state.outbox] == [1, 3]
+    assert (state.delivered, state.last_number) == (2, 3)
+
+
 def test_an_event_of_a_commit_is_read_once_by_its_index() -> None:
     world = Correlating({"db": ()})
     world.down("db")
