@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgpack
 
-from events.base import Envelope, Mark, Origin, Position
+from events.base import Envelope, Origin, Position
 from events.codec import decode_event
+from events.origin import pack_origin, unpack_origin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -124,20 +125,6 @@ def digest_of(payload: bytes) -> bytes:
 def encode_commit(commit: Commit) -> bytes:
     """Give the bytes of a commit (a msgpack array that begins with the format's number)."""
     author = commit.author
-    origins = [
-        (
-            origin.command_id,
-            origin.principal,
-            origin.source,
-            origin.time,
-            origin.correlation_id,
-            origin.causation_id,
-            origin.on_behalf_of,
-            origin.traceparent,
-            None if origin.mark is None else (origin.mark.policy, origin.mark.number),
-        )
-        for origin in commit.origins
-    ]
     fields = (
         FORMAT,
         commit.id,
@@ -148,7 +135,7 @@ def encode_commit(commit: Commit) -> bytes:
         author.platform,
         author.cell,
         author.build,
-        origins,
+        [pack_origin(origin) for origin in commit.origins],
         [(fact.type, fact.origin, fact.data) for fact in commit.facts],
     )
     return bytes(msgpack.packb(fields, datetime=True))
@@ -169,7 +156,7 @@ def decode_commit(payload: bytes, entity: EntityAddress) -> Commit:
             previous=Head(fields[3], fields[4]),
             decided=fields[5],
             author=Author(fields[6], fields[7], fields[8]),
-            origins=tuple([_decode_origin(origin) for origin in fields[9]]),
+            origins=tuple([unpack_origin(origin) for origin in fields[9]]),
             facts=tuple([Fact(*fact) for fact in fields[10]]),
         )
     except UnreadableCommitError:
@@ -200,18 +187,3 @@ def _check_facts(fields: list[Any]) -> None:
         if not isinstance(origin, int) or not 0 <= origin < len(fields[9]):
             message = f"not a commit: its {kind} has no origin {origin!r}"
             raise UnreadableCommitError(message)
-
-
-def _decode_origin(fields: list[Any]) -> Origin:
-    mark = fields[8]
-    return Origin(
-        command_id=fields[0],
-        principal=fields[1],
-        source=fields[2],
-        time=fields[3],
-        correlation_id=fields[4],
-        causation_id=fields[5],
-        on_behalf_of=fields[6],
-        traceparent=fields[7],
-        mark=None if mark is None else Mark(mark[0], mark[1]),
-    )

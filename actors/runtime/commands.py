@@ -12,8 +12,9 @@ import msgpack
 from nats.errors import Error as NatsError
 
 from events.address import EntityAddress
-from events.base import Mark, Origin
+from events.base import Origin
 from events.ids import new_id
+from events.origin import FIELDS, pack_origin, unpack_origin
 from events.subjects import command_subject
 
 if TYPE_CHECKING:
@@ -86,22 +87,12 @@ class BadRequestError(ValueError):
 
 def encode_request(request: Request) -> bytes:
     """Give the bytes of a request."""
-    origin = request.origin
-    mark = None if origin.mark is None else (origin.mark.policy, origin.mark.number)
     fields = (
         FORMAT,
         str(request.entity),
         request.command,
         request.arguments,
-        origin.command_id,
-        origin.principal,
-        origin.source,
-        origin.time,
-        origin.correlation_id,
-        origin.causation_id,
-        origin.on_behalf_of,
-        origin.traceparent,
-        mark,
+        *pack_origin(request.origin),
     )
     return bytes(msgpack.packb(fields, datetime=True))
 
@@ -111,22 +102,11 @@ def decode_request(payload: bytes) -> Request:
     try:
         fields = msgpack.unpackb(payload, timestamp=3)
         _check_types(fields)
-        mark = None if fields[12] is None else Mark(fields[12][0], fields[12][1])
         return Request(
             entity=EntityAddress.parse(fields[1]),
             command=fields[2],
             arguments=fields[3],
-            origin=Origin(
-                command_id=fields[4],
-                principal=fields[5],
-                source=fields[6],
-                time=fields[7],
-                correlation_id=fields[8],
-                causation_id=fields[9],
-                on_behalf_of=fields[10],
-                traceparent=fields[11],
-                mark=mark,
-            ),
+            origin=unpack_origin(fields[4 : 4 + FIELDS]),
         )
     except BadRequestError:
         raise
