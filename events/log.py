@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from datetime import UTC
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from nats.errors import ConnectionClosedError, NoRespondersError
@@ -21,6 +22,12 @@ from events.commit import (
     digest_of,
     encode_commit,
 )
+from events.log_errors import (
+    CommitTooLargeError,
+    ConflictError,
+    LogFullError,
+    LogUnavailableError,
+)
 from events.reader import Message, OrderedReader, Start
 from events.streams import LogIdentity, identity_of
 from events.subjects import STATE_STREAM, entity_of, state_subject
@@ -34,6 +41,8 @@ if TYPE_CHECKING:
     from events.address import EntityAddress
 
 T = TypeVar("T")
+__all__ = ["CommitTooLargeError", "ConflictError", "Log", "LogFullError", "LogUnavailableError"]
+
 ACKNOWLEDGE_SECONDS = 2.0
 PATIENCE_SECONDS = 10.0
 BACKOFF_SECONDS = 0.02
@@ -41,27 +50,6 @@ HEADER_BYTES = 512
 WRONG_LAST_SEQUENCE = 10071
 _EXPECTED_HEADER = "Nats-Expected-Last-Subject-Sequence"
 _UNCERTAIN = (TimeoutError, NoRespondersError, NoStreamResponseError, NatsError, OSError)
-
-
-class ConflictError(Exception):
-    """Another writer committed to the entity first. `actual` is the sequence it is at now."""
-
-    def __init__(self, entity: EntityAddress, expected: int, actual: int) -> None:
-        """Say which entity, and which sequence was expected and found."""
-        super().__init__(f"{entity} is at sequence {actual}, not {expected}")
-        self.expected, self.actual = expected, actual
-
-
-class LogUnavailableError(ConnectionError):
-    """The log did not answer in time. Whether the last commit landed must be read again."""
-
-
-class LogFullError(Exception):
-    """The log refuses more: its disk or its limit is full."""
-
-
-class CommitTooLargeError(Exception):
-    """The commit is over the server's message limit. Nothing was sent."""
 
 
 class Log:
@@ -165,24 +153,46 @@ class Log:
         start = start or Start()
         last = await self.head_sequence()
         end = last if until is None else min(last, until)
-        needed = min(end, await self._last_matching(filters))
+        newest, is_certain = await self._last_matching(filters)
+        needed = min(end, newest)
         reader = OrderedReader(self._client, STATE_STREAM, filters, start)
         try:
             waiting = await reader.open()
             if waiting == 0 and (start.time is not None or needed < start.sequence):
                 return
+            if not is_certain and not await self._has_more(filters, start.sequence, end):
+                return
             async for batch in reader.batches():
                 read = batch[-1].sequence
-                is_all = read >= end or (batch[-1].pending == 0 and read >= needed)
                 yield [message for message in batch if message.sequence <= end]
-                if is_all:
+                if read >= end or (read >= needed and (is_certain or batch[-1].pending == 0)):
+                    return
+                if read >= needed and not await self._has_more(filters, read + 1, end):
                     return
         finally:
             await reader.close()
 
-    async def _last_matching(self, filters: Sequence[str]) -> int:
+    async def _has_more(self, filters: Sequence[str], start: int, end: int) -> bool:
+        """Ask the leader whether more matches: a consumer counts messages that are damaged, too."""
+        for subject in filters:
+            found = await self._ask(partial(self._next_message, subject, start))
+            if found is not None and int(found.seq or 0) <= end:
+                return True
+        return False
+
+    async def _next_message(self, subject: str, sequence: int) -> RawStreamMsg:
+        return await self._manager.get_msg(
+            STATE_STREAM, seq=sequence, subject=subject, next=True, direct=False
+        )
+
+    async def _last_matching(self, filters: Sequence[str]) -> tuple[int, bool]:
+        """Give the newest sequence that matches, and whether every filter has a newest one.
+
+        None is newest where nothing matches, and also where the newest message is damaged.
+        """
         messages = [await self.last_message(subject) for subject in filters]
-        return max((int(message.seq or 0) for message in messages if message), default=0)
+        found = [int(message.seq or 0) for message in messages if message]
+        return max(found, default=0), len(found) == len(messages)
 
     async def follow(
         self, filters: Sequence[str], start: Start, *, headers_only: bool = False

@@ -290,7 +290,7 @@ def _as_link(row: Row, at: _At, event: str, tone: Tone, text: str) -> Link:
         depth=at.depth,
         cause=at.cause,
         parent=at.parent,
-        time=row["time"],
+        time=row["decided"],
         entity=row["entity"],
         event=event,
         tone=tone,

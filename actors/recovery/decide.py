@@ -73,6 +73,8 @@ def _decide_command(state: Recovery, command: Command, now: datetime) -> Decisio
             return [RecoveryApproved(by=by)]
         case Awaiting(), RejectRecovery(by=by, reason=reason):
             return [RecoveryRejected(by=by, reason=reason)]
+        case Unplanned(), (ApproveRecovery() | RejectRecovery() | CancelRecovery()):
+            return Declined("there is no such recovery")
         case _, (ApproveRecovery() | RejectRecovery()):
             return Declined("the recovery does not wait for approval")
         case _, ReportEffect() as report:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from effects.probes.looking import OWN_FAULTS, Bad, Finding, Good, observed
@@ -51,7 +52,8 @@ async def _look(check: CommandCheck) -> Finding:
     output = await _Run(process).finish(check.timeout_seconds)
     if output is None:
         return Bad(f"the command did not end within {check.timeout_seconds:g} s")
-    return _judge(process.returncode, hide(_first_line(output), check.environment.values()))
+    line = hide(_first_line(output), check.environment.values())
+    return _judge(Path(check.command[0]).name, process.returncode, line)
 
 
 def _start(check: CommandCheck, environment: dict[str, str]) -> subprocess.Popen[bytes]:
@@ -116,18 +118,18 @@ def _first_line(output: bytes) -> str:
     return text.partition("\n")[0].partition("|")[0].strip()
 
 
-def _judge(code: int, line: str) -> Finding:
+def _judge(name: str, code: int, line: str) -> Finding:
     said = f": {line}" if line else ""
     match code:
         case 0:
             return Good()
         case 1:
-            return Good(f"warning{said}")
+            return Good(f"{name} says warning (exit code 1){said}")
         case 2:
-            return Bad(f"critical{said}")
+            return Bad(f"{name} says critical (exit code 2){said}")
         case 3:
-            return Bad(f"the command could not tell{said}")
+            return Bad(f"{name} could not tell (exit code 3){said}")
         case _ if code < 0:
-            return Bad(f"the command was killed by signal {-code}{said}")
+            return Bad(f"{name} was killed by signal {-code}{said}")
         case _:
-            return Bad(f"the command ended with code {code}{said}")
+            return Bad(f"{name} ended with exit code {code}{said}")

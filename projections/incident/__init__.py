@@ -26,7 +26,7 @@ def project(rows: Rows, envelope: Envelope) -> Iterator[Change]:
 
 INCIDENT = Projection(
     name="incident",
-    version=1,
+    version=2,
     tables=(INCIDENTS, MEMBERS, TIMELINE, LINKS, SYMPTOMS),
     kinds=frozenset({"service", "incident", "alert", "recovery"}),
     project=project,

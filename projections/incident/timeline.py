@@ -57,7 +57,7 @@ def _symptom(envelope: Envelope, event: ServiceWentDown) -> Row:
         "event_id": envelope.id,
         "event": type(event).__name__,
         "since": moment_text(event.since),
-        "time": moment_text(envelope.origin.time),
+        "time": moment_text(envelope.decided),
         "first": first_probe_text(event, envelope.entity.id),
         "text": describe(event, str(envelope.entity)),
     }
@@ -136,7 +136,7 @@ def _line(incident: str, envelope: Envelope) -> Change:
         "index": envelope.index,
         "part": 1,
         "event_id": envelope.id,
-        "time": moment_text(envelope.origin.time),
+        "time": moment_text(envelope.decided),
         "event": type(event).__name__,
         "tone": tone_of(event),
         "entity": str(envelope.entity),

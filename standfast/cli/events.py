@@ -160,7 +160,7 @@ def _markup(envelope: Envelope) -> str:
     """Give one line for people: when, where in the log, who, and what."""
     event, address = envelope.event, str(envelope.entity)
     text = styled(describe(event, address), TONE_STYLES[tone_of(event)])
-    return f"{_place(envelope.origin.time, envelope.position.sequence)} {_entity(address)} {text}"
+    return f"{_place(envelope.decided, envelope.position.sequence)} {_entity(address)} {text}"
 
 
 def _place(time: datetime, sequence: int) -> str:

@@ -14,13 +14,22 @@ from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 
-from standfast.config.environment import overrides
-from standfast.config.misplaced import MisplacedError
+from standfast.config.environment import PREFIX, overrides
+from standfast.config.misplaced import MisplacedErrors
 from standfast.config.model import Configuration
 from standfast.config.shape import model_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_WORDS = {
+    "model_type": "keys and values are wanted here",
+    "dict_type": "keys and values are wanted here",
+    "tuple_type": "a list is wanted here",
+    "too_short": "at least one is wanted here",
+    "missing": "this key is missing",
+}
+"""Pydantic's words where a person would not understand them."""
 
 BYTES_MAX = 8 * 1024 * 1024
 DEPTH_MAX = 30
@@ -90,7 +99,12 @@ def load_tree(
         configuration = Configuration.model_validate(_merge(plain, values))
     except ValidationError as error:
         details = [dict(one) for one in error.errors(include_url=False, include_input=False)]
-        mistakes_found = [_mistake(one, tree) for one in details if not _follows(one, details)]
+        mistakes_found = [
+            _named(mistake, environment)
+            for one in details
+            if not _follows(one, details)
+            for mistake in _mistakes(one, tree)
+        ]
         raise InvalidConfigurationError(source, mistakes_found) from error
     return Loaded(configuration, digest or _digest(configuration), source)
 
@@ -159,16 +173,32 @@ def _follows(detail: dict[str, Any], details: list[dict[str, Any]]) -> bool:
     )
 
 
+def _named(mistake: Mistake, environment: Mapping[str, str]) -> Mistake:
+    """Name the variable where a value came from the environment."""
+    variable = PREFIX + mistake.path.replace(".", "_").upper()
+    return Mistake(0, variable, mistake.message) if variable in environment else mistake
+
+
+def _mistakes(detail: dict[str, Any], tree: Any) -> list[Mistake]:
+    error = detail.get("ctx", {}).get("error")
+    if isinstance(error, MisplacedErrors):
+        return [_at(list(one.path), str(one), tree) for one in error.errors]
+    return [_mistake(detail, tree)]
+
+
 def _mistake(detail: dict[str, Any], tree: Any) -> Mistake:
     path, message = list(detail["loc"]), str(detail["msg"]).removeprefix("Value error, ")
     context = detail.get("ctx", {})
-    if isinstance(misplaced := context.get("error"), MisplacedError):
-        path = list(misplaced.path)
+    message = _WORDS.get(detail["type"], message)
     if detail["type"] == "union_tag_invalid":
         path.append(str(context["discriminator"]).strip("'"))
         message = f"it must be one of {context['expected_tags']}"
     if detail["type"] == "extra_forbidden":
         message = f"there is no such key{_nearest(path)}"
+    return _at(path, message, tree)
+
+
+def _at(path: list[Any], message: str, tree: Any) -> Mistake:
     line, known = _locate(tree, path)
     return Mistake(line, ".".join(str(part) for part in known or path), message)
 
@@ -176,14 +206,14 @@ def _mistake(detail: dict[str, Any], tree: Any) -> Mistake:
 def _locate(tree: Any, path: list[Any]) -> tuple[int, list[Any]]:
     """Give the line of the deepest part of a path that is in the file, and the path to it."""
     line, known, node = 0, [], tree
-    for part in path:
+    for place, part in enumerate(path):
         places = getattr(getattr(node, "lc", None), "data", None) or {}
         if (isinstance(node, dict) and part in node) or _is_index(node, part):
             line = places[part][0] + 1 if part in places else line
             node = node[part]
             known.append(part)
         elif not _is_tag(node, part):
-            known.append(part)
+            known.extend(path[place:])
             break
     return line, known
 

@@ -10,3 +10,12 @@ class MisplacedError(ValueError):
         """Keep the path; the message stays without it."""
         super().__init__(message)
         self.path = path
+
+
+class MisplacedErrors(ValueError):  # noqa: N818  (several errors)
+    """All such mistakes of a file at once."""
+
+    def __init__(self, errors: list[MisplacedError]) -> None:
+        """Keep them in the order in which they were found."""
+        super().__init__("; ".join(str(error) for error in errors))
+        self.errors = errors

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,7 +19,7 @@ from events.effect import Mode
 from events.service import ServiceSettings
 from events.streams import StreamLimits
 from events.topology import Node
-from standfast.config.misplaced import MisplacedError
+from standfast.config.misplaced import MisplacedError, MisplacedErrors
 from standfast.config.secrecy import refuse_secrets
 
 Scope = Literal["read", "operate", "admin"]
@@ -104,14 +105,15 @@ class RecoveryConfiguration(Value):
 
 
 def _name_checks(settings: Any) -> Any:
-    """Name checks by their kind where they have no name."""
+    """Name checks by their kind where they have no name; what we start, we may restart."""
     if not isinstance(settings, dict) or not isinstance(settings.get("checks"), list):
         return settings
     checks = [
         {"name": check.get("kind", ""), **check} if isinstance(check, dict) else check
         for check in settings["checks"]
     ]
-    return {**settings, "checks": checks}
+    mended: dict[str, Any] = {"recovery": {}} if settings.get("process") else {}
+    return {**mended, **settings, "checks": checks}
 
 
 ServiceConfiguration = Annotated[ServiceSettings, BeforeValidator(_name_checks)]
@@ -133,17 +135,21 @@ class Configuration(Value):
 
     @model_validator(mode="after")
     def _check_whole(self) -> Configuration:
-        """Refuse what each part allows and the whole does not."""
-        for name, settings in self.services.items():
-            self._check_service(name, settings)
-        if cycle := find_cycle(self.topology()):
-            message = f"services need each other in a circle: {' -> '.join(cycle)}"
-            raise MisplacedError(("services", cycle[0], "depends_on"), message)
-        self._check_web()
-        self._check_names(("alerting", "receivers"), self.alerting.receivers, self.receivers)
+        """Refuse what each part allows and the whole does not; all of it at once."""
+        if mistakes := [*self._mistakes()]:
+            raise MisplacedErrors(mistakes)
         return self
 
-    def _check_web(self) -> None:
+    def _mistakes(self) -> Iterator[MisplacedError]:
+        for name, settings in self.services.items():
+            yield from self._mistakes_of(name, settings)
+        if cycle := find_cycle(self.topology()):
+            message = f"services need each other in a circle: {' -> '.join(cycle)}"
+            yield MisplacedError(("services", cycle[0], "depends_on"), message)
+        yield from self._mistakes_of_web()
+        yield from _unknown(("alerting", "receivers"), self.alerting.receivers, self.receivers)
+
+    def _mistakes_of_web(self) -> Iterator[MisplacedError]:
         address = self.web.address
         try:
             is_loopback = address == "localhost" or ip_address(address).is_loopback
@@ -151,28 +157,26 @@ class Configuration(Value):
             is_loopback = False
         if not is_loopback and not self.web.tokens:
             message = f"beyond loopback ({address}) at least one token is needed"
-            raise MisplacedError(("web", "tokens"), message)
+            yield MisplacedError(("web", "tokens"), message)
 
-    def _check_service(self, name: str, settings: ServiceSettings) -> None:
+    def _mistakes_of(self, name: str, settings: ServiceSettings) -> Iterator[MisplacedError]:
+        place = ("services", name)
         try:
             EntityAddress("service", name)
+            refuse_secrets(name, settings)
         except InvalidAddressError as error:
-            raise MisplacedError(("services", name), str(error)) from error
-        self._check_names(("services", name, "depends_on"), settings.depends_on, self.services)
+            yield MisplacedError(place, str(error))
+        except MisplacedError as error:
+            yield error
+        yield from _unknown((*place, "depends_on"), settings.depends_on, self.services)
         names = [check.name for check in settings.checks]
         if repeated := {one for one in names if names.count(one) > 1}:
             message = f"two checks are named {min(repeated)!r}"
-            raise MisplacedError(("services", name, "checks"), message)
-        refuse_secrets(name, settings)
-
-    def _check_names(
-        self, where: tuple[str, ...], used: tuple[str, ...], known: dict[str, Any]
-    ) -> None:
-        for name in used:
-            if name not in known:
-                there_are = ", ".join(sorted(known)[:20]) or "none"
-                message = f"there is no {name!r}; there are: {there_are}"
-                raise MisplacedError(where, message)
+            yield MisplacedError((*place, "checks"), message)
+        for index, check in enumerate(settings.checks):
+            if check.kind == "process" and not (check.child or check.pid_file):
+                message = "it names neither a child nor a pid_file"
+                yield MisplacedError((*place, "checks", index), message)
 
     def topology(self) -> dict[str, Node]:
         """Give the dependency graph of the services."""
@@ -184,3 +188,13 @@ class Configuration(Value):
             )
             for name, settings in self.services.items()
         }
+
+
+def _unknown(
+    where: tuple[str, ...], used: tuple[str, ...], known: dict[str, Any]
+) -> Iterator[MisplacedError]:
+    """Give a mistake for each name that is used and not known."""
+    for name in used:
+        if name not in known:
+            there_are = ", ".join(sorted(known)[:20]) or "none"
+            yield MisplacedError(where, f"there is no {name!r}; there are: {there_are}")

@@ -100,6 +100,7 @@ def ray_spec(directory: StateDirectory, port: int, hosts: int) -> ChildSpec:
             "start",
             "--head",
             "--block",
+            "--no-monitor",  # it would scale a cluster, and serve its metrics to everybody
             *flags,
             "--disable-usage-stats",
         ),

@@ -109,6 +109,7 @@ async def test_each_port_of_ray_refuses_without_the_token(own: Standing) -> None
     await own.wait_ready()
     token = (own.directory / "ray" / "token").read_text()
     ports = list(_listening(own.pid_of("ray")))
+    assert not [name for name, _ in ports if name.startswith("python")], "a monitor listens"
     assert {name for name, _ in ports} >= set(CALLS)
     for name, place in ports:
         if await _speaks_http1(place):

@@ -1,0 +1,29 @@
+"""How the log can fail its writers and readers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from events.address import EntityAddress
+
+
+class ConflictError(Exception):
+    """Another writer committed to the entity first. `actual` is the sequence it is at now."""
+
+    def __init__(self, entity: EntityAddress, expected: int, actual: int) -> None:
+        """Say which entity, and which sequence was expected and found."""
+        super().__init__(f"{entity} is at sequence {actual}, not {expected}")
+        self.expected, self.actual = expected, actual
+
+
+class LogUnavailableError(ConnectionError):
+    """The log did not answer in time. Whether the last commit landed must be read again."""
+
+
+class LogFullError(Exception):
+    """The log refuses more: its disk or its limit is full."""
+
+
+class CommitTooLargeError(Exception):
+    """The commit is over the server's message limit. Nothing was sent."""
