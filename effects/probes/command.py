@@ -119,17 +119,18 @@ def _first_line(output: bytes) -> str:
 
 
 def _judge(name: str, code: int, line: str) -> Finding:
-    said = f": {line}" if line else ""
+    """Say what an exit code means; where the command said nothing, name it and its code."""
+    said = f": {line}" if line else f" ({name} said nothing and ended with {code})"
     match code:
         case 0:
             return Good()
         case 1:
-            return Good(f"{name} says warning (exit code 1){said}")
+            return Good(f"warning{said}")
         case 2:
-            return Bad(f"{name} says critical (exit code 2){said}")
+            return Bad(f"critical{said}")
         case 3:
-            return Bad(f"{name} could not tell (exit code 3){said}")
+            return Bad(f"the command could not tell{said}")
         case _ if code < 0:
-            return Bad(f"{name} was killed by signal {-code}{said}")
+            return Bad(f"the command was killed by signal {-code}{said}")
         case _:
-            return Bad(f"{name} ended with exit code {code}{said}")
+            return Bad(f"the command ended with code {code}{said}")

@@ -96,9 +96,10 @@ async def test_tcp_says_who_refused_and_which_name_is_unknown() -> None:
         (("sh", "-c", "echo 'OK | a=1'"), True, ""),
         (("sh", "-c", "echo 'disk at 91% | disk=91'; exit 1"), True, "warning: disk at 91%"),
         (("sh", "-c", "echo gone; exit 2"), False, "critical: gone"),
-        (("sh", "-c", "exit 3"), False, "the command could not tell"),
-        (("sh", "-c", "exit 9"), False, "the command ended with code 9"),
-        (("sh", "-c", "kill -9 $$"), False, "the command was killed by signal 9"),
+        (("sh", "-c", "exit 2"), False, "critical (sh said nothing and ended with 2)"),
+        (("sh", "-c", "echo ?; exit 3"), False, "the command could not tell: ?"),
+        (("sh", "-c", "echo x; exit 9"), False, "the command ended with code 9: x"),
+        (("sh", "-c", "echo x; kill -9 $$"), False, "the command was killed by signal 9: x"),
         (("/no/such/command",), False, "/no/such/command can't be run: No such file or directory"),
     ],
 )
