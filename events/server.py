@@ -22,7 +22,7 @@ VERSION_MIN = (2, 12, 0)
 CONNECT_SECONDS = 2
 RECONNECT_SECONDS: Any = 0.2
 """The client's types ask for whole seconds; it takes parts of them."""
-MESSAGE_BYTES_MAX = 4 * 1024 * 1024
+MESSAGE_BYTES_MAX = 1024 * 1024
 
 
 class ServerUnusableError(Exception):

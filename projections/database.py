@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 BUSY_MILLISECONDS = 5_000
 READERS_MAX = 8
+LOCK_SECONDS = 3.0
+LOCK_RETRY_SECONDS = 0.1
 LOCK_KEY = 0x5F57A9D
 
 
@@ -111,7 +114,7 @@ class WriterLock:
     def acquire(self) -> None:
         """Take the right. Raises `AlreadyWrittenError` when another process has it."""
         path = sqlite_path(self._url)
-        taken = self._lock_server() if path is None else self._lock_file(path)
+        taken = self._lock_server_in_time() if path is None else self._lock_file(path)
         if not taken:
             message = f"another process writes {make_url(self._url).render_as_string()}"
             raise AlreadyWrittenError(message)
@@ -135,6 +138,15 @@ class WriterLock:
             os.close(descriptor)
             return False
         self._descriptor = descriptor
+        return True
+
+    def _lock_server_in_time(self) -> bool:
+        """Try for a while: a server frees a killed session's lock only when it notices."""
+        until = time.monotonic() + LOCK_SECONDS
+        while not self._lock_server():
+            if time.monotonic() > until:
+                return False
+            time.sleep(LOCK_RETRY_SECONDS)
         return True
 
     def _lock_server(self) -> bool:

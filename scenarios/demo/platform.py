@@ -210,7 +210,12 @@ class DemoPlatform:
         ready = postgres.ready_command(self._postgres(), ports.database, 1)
         port: dict[str, Any] = {"kind": "tcp", "host": HOST, "port": ports.database}
         answers = {"kind": "command", "command": list(ready)}
-        health = {"kind": "http", "url": self.url("app", "/health"), "expected_statuses": [200]}
+        health = {
+            "kind": "http",
+            "url": self.url("app", "/health"),
+            "expected_statuses": [200],
+            "interval_seconds": 1,  # it shows what its needs do to it before they are mended
+        }
         return {
             "platform": {"name": "demo"},
             "services": {
@@ -237,7 +242,7 @@ def _service(title: str, spec: ChildSpec, checks: list[dict[str, Any]]) -> dict[
     thresholds = {"failure_threshold": 2, "success_threshold": 2}
     return {
         "title": title,
-        "checks": [{**check, **pace, **thresholds} for check in checks],
+        "checks": [{**pace, **thresholds, **check} for check in checks],
         "startup_seconds": 30,
         "process": {
             "command": list(spec.command),
