@@ -216,6 +216,7 @@ async def test_a_port_that_a_stranger_took_is_named(demo: DemoPlatform) -> None:
 
 async def test_the_receiver_keeps_every_delivery_in_its_own_ledger(running: DemoPlatform) -> None:
     hook = running.url("receiver", "/hook")
+    await until(lambda: _listens(running.settings().ports.receiver))
     headers = {"Authorization": "Bearer hidden", "Idempotency-Key": "7"}
     assert await post(hook, {"status": "firing"}, **headers) == (200, {"number": 1})
     running.children.kill(RECEIVER)
