@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from actors.base import Command
     from actors.runtime.host import Host
 
+TRIES_MAX = 20
 GRAPH = {"disk": (), "db": ("disk",), "cache": (), "app": ("db", "cache"), "page": ("app",)}
 
 
@@ -68,13 +69,11 @@ async def test_the_fold_of_the_log_is_the_live_state_and_the_state_after_a_rebui
     mode = chance.choice(["automatic", "approval", "shadow"])
     await hosting.platform(GRAPH, recovery_mode=mode, settle_seconds=0.05)
     host = await live(hosting, chance, host)
-    await hosting.quiet(0.4)
-    memory: dict[Any, Any] = states_of(host)
+    memory = await _memory_at_rest(hosting, host)
     folded = await hosting.folded()
     assert {address: kept[0] for address, kept in memory.items()} == {
         address: state for address, state in folded.items() if address.kind in PLACED
     }
-    await hosting.kill(host)
     for cached in (True, False):
         ranges = [BucketRange(kind=kind) for kind in PLACED]
         loaded = await Store(hosting.log).load(ranges, cached=cached)
@@ -83,3 +82,16 @@ async def test_the_fold_of_the_log_is_the_live_state_and_the_state_after_a_rebui
             for address, one in loaded.items()
         } == memory
     await hosting.check_chains()
+
+
+async def _memory_at_rest(hosting: Hosting, host: Host) -> dict[Any, Any]:
+    """Kill the host at a moment when nothing is under way; give what it had in memory."""
+    for _ in range(TRIES_MAX):
+        await hosting.quiet(0.4)
+        head = await hosting.log.head_sequence()
+        memory: dict[Any, Any] = states_of(host)
+        await hosting.kill(host)
+        if await hosting.log.head_sequence() == head:
+            return memory
+        host = await hosting.start()
+    raise TimeoutError
