@@ -1,7 +1,7 @@
 """The executor's journal: what it took on, began, ended and reported, on disk before it counts.
 
-One append-only file of records: length and CRC-32 (4 bytes each, big-endian), then msgpack. A tail
-that a crash tore is cut off. Entries that nobody needs any more are left out when it is compacted.
+One append-only file of frames. A tail that a crash tore is cut off. Entries that nobody needs any
+more are left out when it is compacted.
 """
 
 from __future__ import annotations
@@ -10,28 +10,23 @@ import asyncio
 import fcntl
 import logging
 import os
-import struct
-import zlib
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import msgpack
-
 from effects.contract import Cancelled, Failed, Result, Succeeded, Unknown
+from events.frames import decode_frames, encode_frame
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
     from pathlib import Path
 
 MAGIC = b"SFJ1"
-RECORD_BYTES_MAX = 1024 * 1024
 COMPACT_BYTES_MIN = 4 * 1024 * 1024
 KEPT = timedelta(minutes=10)
 """How long after its deadline an entry is remembered: later, its errand is refused as too late."""
 
 ACCEPTED, BEGUN, ENDED, REPORTED, CANCELLED = "accepted", "begun", "ended", "reported", "cancelled"
-_HEADER = struct.Struct(">II")
 _RESULTS: dict[str, type[Result]] = {
     kind.__name__: kind for kind in (Succeeded, Failed, Cancelled, Unknown)
 }
@@ -125,7 +120,7 @@ class Journal:
     def _note(self, kind: str, key: str, *fields: Any) -> None:
         record = (kind, key, *fields)
         _apply(self.entries, record)
-        self._buffer += _encode(record)
+        self._buffer += encode_frame(record)
         self._noted += 1
 
     def _write(self, content: bytes) -> None:
@@ -160,11 +155,11 @@ class Journal:
         return end
 
     def _read_records(self, content: bytes) -> int:
-        place = len(MAGIC)
-        while (payload := _record_at(content, place)) is not None:
-            _apply(self.entries, msgpack.unpackb(payload, timestamp=3))
-            place += _HEADER.size + len(payload)
-        return place
+        end = len(MAGIC)
+        for place, record in decode_frames(content, end):
+            _apply(self.entries, record)
+            end = place
+        return end
 
     def _cut(self, content: bytes, end: int) -> None:
         """Cut a torn tail off. It is kept beside: it may be more than a torn tail."""
@@ -197,15 +192,10 @@ def _after(entry: Entry, kind: str, fields: list[Any]) -> Entry:
             return replace(entry, reported=fields[0], payload=b"")
 
 
-def _encode(record: tuple[Any, ...]) -> bytes:
-    payload = bytes(msgpack.packb(record, datetime=True))
-    return _HEADER.pack(len(payload), zlib.crc32(payload)) + payload
-
-
 def _encode_all(entries: dict[str, Entry]) -> bytes:
     """Give the shortest file that says the same."""
     return MAGIC + b"".join(
-        _encode(record) for key, entry in entries.items() for record in _records_of(key, entry)
+        encode_frame(record) for key, entry in entries.items() for record in _records_of(key, entry)
     )
 
 
@@ -221,17 +211,6 @@ def _records_of(key: str, entry: Entry) -> list[tuple[Any, ...]]:
     if entry.reported is not None:
         records.append((REPORTED, key, entry.reported))
     return records
-
-
-def _record_at(content: bytes, place: int) -> bytes | None:
-    """Give the payload of the record at a place; None where there is no whole one."""
-    if place + _HEADER.size > len(content):
-        return None
-    length, checksum = _HEADER.unpack_from(content, place)
-    payload = content[place + _HEADER.size : place + _HEADER.size + length]
-    if not 0 < length <= RECORD_BYTES_MAX or len(payload) != length:
-        return None
-    return payload if zlib.crc32(payload) == checksum else None
 
 
 def _take_lock(path: Path) -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from nats.errors import Error as NatsError
 
+from actors.runtime.executor.executor import Executor
 from effects.ending import end_tasks
 from effects.journal import Journal
 from effects.notifiers.notify import Notify
@@ -17,7 +18,6 @@ from effects.recovery.actions import RestartProcess, StartProcess, StopProcess
 from effects.recovery.command import RunCommand
 from events.subjects import STOP_CHILDREN_SUBJECT
 from standfast.children import ServiceChildren
-from standfast.executor import Executor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

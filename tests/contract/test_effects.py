@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from actors.alert import FireAlert
+from actors.runtime.executor.carrying import carry_out, find_out
 from effects.catalogue import LATER, find_effect
 from effects.clock import SystemClock
 from effects.contract import (
@@ -35,7 +36,6 @@ from effects.recovery.process import ChildProcesses
 from events.address import EntityAddress
 from events.effect import Argument, Intent
 from events.service import ChildProcess, RecoveryAction, ServiceSettings, TcpCheck
-from standfast.carrying import carry_out, find_out
 from tests.integration.effect_world import a_receiver, a_world
 
 if TYPE_CHECKING:

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 import msgpack
 from nats.errors import Error as NatsError
 
-from actors.runtime.handing import decode_errand
-from effects.clock import SystemClock
-from effects.contract import Assignment, Guard, Result
-from effects.ending import end_tasks
-from events.subjects import executor_subject
-from standfast.carrying import carry_out, find_out
-from standfast.effect_reports import (
+from actors.runtime.executor.carrying import carry_out, find_out
+from actors.runtime.executor.reports import (
     ProgressReports,
     command_id,
     report_of,
     report_until_answered,
 )
+from actors.runtime.handing import decode_errand
+from effects.clock import SystemClock
+from effects.contract import Assignment, Guard, Result
+from effects.ending import end_tasks
+from events.subjects import executor_subject
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
