@@ -56,7 +56,7 @@ class Log:
     """The state stream of one log, as its writers and readers see it."""
 
     def __init__(self, client: Client, identity: LogIdentity) -> None:
-        """Use `open_log`, which also reads the identity."""
+        """Use `Log.open`, which also reads the identity."""
         self._client = client
         self._manager = client.jsm(timeout=ACKNOWLEDGE_SECONDS)
         self.identity = identity

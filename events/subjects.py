@@ -76,4 +76,3 @@ def control_subject(process: str, verb: str) -> str:
 
 STOP_CHILDREN_SUBJECT = control_subject("executor", "stop-children")
 PROJECTED_SUBJECT = "sfn.projected"
-DESCRIBE_SUBJECT = "sfp.describe"

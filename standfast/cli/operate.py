@@ -1,4 +1,4 @@
-"""What a person asks of entities: acknowledge, approve, reject, release; answered after commit."""
+"""What a person asks of entities: acknowledge, approve, cancel, release; answered after commit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from actors.alert import AcknowledgeAlert
-from actors.recovery import ApproveRecovery, RejectRecovery
+from actors.recovery import ApproveRecovery, CancelRecovery, RejectRecovery
 from actors.runtime.letters import ReleaseEntity
 from events.address import EntityAddress
 from standfast.cli.arguments import checked_address, known_address
@@ -41,7 +41,7 @@ ReasonOption = Annotated[str, typer.Option("--reason", "-m", help="Why; kept in 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (acknowledge, approve, reject, release):
+    for command in (acknowledge, approve, reject, cancel, release):
         app.command()(command)
 
 
@@ -82,6 +82,20 @@ def reject(
     Example: [bold]standfast reject demo-database-21:demo-database -m "we move it today"[/]
     """
     command = RejectRecovery(by=user(), reason=reason)
+    _give(_of_kind("recovery", recovery), command, state_dir, json=json)
+
+
+def cancel(
+    recovery: RecoveryArgument,
+    reason: ReasonOption = "",
+    json: JsonOption = False,  # noqa: FBT002
+    state_dir: StateOption = None,
+) -> None:
+    """Stop a recovery before its next step; a command that runs is killed.
+
+    Example: [bold]standfast cancel demo-database-21:demo-database -m "I do it by hand"[/]
+    """
+    command = CancelRecovery(by=user(), reason=reason)
     _give(_of_kind("recovery", recovery), command, state_dir, json=json)
 
 

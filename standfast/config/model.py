@@ -104,19 +104,19 @@ class RecoveryConfiguration(Value):
     approval_seconds: PositiveSeconds = 3600.0
 
 
-def _name_checks(settings: Any) -> Any:
-    """Name checks by their kind where they have no name; what we start, we may restart."""
+def _fill_in(settings: Any) -> Any:
+    """Fill in what goes without saying: a check's name is its kind; what we start, we restart."""
     if not isinstance(settings, dict) or not isinstance(settings.get("checks"), list):
         return settings
     checks = [
         {"name": check.get("kind", ""), **check} if isinstance(check, dict) else check
         for check in settings["checks"]
     ]
-    mended: dict[str, Any] = {"recovery": {}} if settings.get("process") else {}
-    return {**mended, **settings, "checks": checks}
+    implied: dict[str, Any] = {"recovery": {}} if settings.get("process") else {}
+    return {**implied, **settings, "checks": checks}
 
 
-ServiceConfiguration = Annotated[ServiceSettings, BeforeValidator(_name_checks)]
+ServiceConfiguration = Annotated[ServiceSettings, BeforeValidator(_fill_in)]
 
 
 class Configuration(Value):

@@ -107,6 +107,7 @@ async def test_what_an_entity_declines_fails_with_its_reason(stand: Stand) -> No
         ("acknowledge", "nobody"),
         ("approve", "nothing"),
         ("reject", "nothing", "--reason", "no"),
+        ("cancel", "nothing", "--reason", "no"),
     )
     for ran in await gather(*[stand.run(*arguments) for arguments in asked]):
         assert (ran.code, ran.out) == (1, ""), ran

@@ -6,12 +6,12 @@ import asyncio
 import os
 import shlex
 import signal
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from nats.errors import NoRespondersError
 
+from actors.recovery import CancelRecovery
 from actors.runtime.handing import Errand, encode_errand
 from actors.service import RetireService
 from effects.recovery.child import Running
@@ -25,6 +25,7 @@ from events.effect import (
     EffectSucceeded,
     Intent,
 )
+from events.recovery import RecoveryCancelled
 from events.subjects import STOP_CHILDREN_SUBJECT, executor_subject
 from standfast.executing import STOPPED
 from tests.integration.effect_world import World, a_world, an_executor, eventually
@@ -149,17 +150,17 @@ async def test_what_ended_while_no_host_listened_is_reported_after_a_kill(
     await world.one_end_for_each(entity)
 
 
-async def test_a_cancelled_command_is_killed_and_said_to_be_cancelled(
+async def test_a_cancelled_recovery_kills_its_command_and_says_so(
     world: World, nats_server: NatsServer, tmp_path: Path
 ) -> None:
     await world.configure("db", **a_command(waiting(tmp_path)))
     with an_executor(nats_server, tmp_path):
         entity = await world.recover("db", "command.run")
         await until(lambda: lines_of(tmp_path / "began"))
-        errand = replace(await errand_of(world, entity), cancelled=True)
-        subject = executor_subject("executor")
-        await world.log.client.request(subject, encode_errand(errand), 5.0)
+        cancel = CancelRecovery(by="ann", reason="I do it")
+        assert (await world.commands.send(entity, cancel)).accepted
         assert isinstance(await world.end_of(entity), EffectCancelled)
+        assert isinstance((await world.events(entity))[-1], RecoveryCancelled)
     pid = int(lines_of(tmp_path / "began")[0])
     await until(lambda: is_gone(pid))
 
