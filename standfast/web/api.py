@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from standfast.web import health, overall, pages, reads, writes
 from standfast.web.guard import Guard
-from standfast.web.problems import add_handlers
+from standfast.web.problems import RESPONSES, add_handlers
 
 if TYPE_CHECKING:
     from standfast.web.dependencies import Dependencies
@@ -39,6 +39,7 @@ def create_app(dependencies: Dependencies) -> FastAPI:
         redoc_url=None,
         openapi_url="/openapi.json",
         redirect_slashes=False,
+        responses=RESPONSES,
     )
     app.state.dependencies = dependencies
     for router in ROUTERS:

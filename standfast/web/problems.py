@@ -26,6 +26,33 @@ ECHO_CHARACTERS_MAX = 100
 _LOGGER = logging.getLogger(__name__)
 
 
+SCHEMA = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {name: {"type": "string"} for name in ("in", "name", "message")},
+            },
+        },
+    },
+}
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    status: {"description": description, "content": {MEDIA_TYPE: {"schema": SCHEMA}}}
+    for status, description in (
+        ("4XX", "The request can't be done as it is: what is wrong, and where."),
+        ("5XX", "It can't be done now; Retry-After says when to ask again."),
+    )
+}
+"""What every route may answer beside what it is for, as OpenAPI says it."""
+
+
 class Place(dict[str, str]):
     """Where something is wrong: in `path`, `query`, `header` or `body`, under which name."""
 

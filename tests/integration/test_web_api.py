@@ -110,6 +110,18 @@ async def test_metrics_are_valid_exposition(platform: Platform) -> None:
     assert max(lags) == 0
 
 
+async def test_the_description_names_the_problems_that_are_answered(platform: Platform) -> None:
+    paths = (await platform.get("/openapi.json")).json()["paths"]
+    answers = {
+        (path, method): set(operation["responses"])
+        for path, operations in paths.items()
+        for method, operation in operations.items()
+    }
+    assert answers
+    assert all({"4XX", "5XX"} <= statuses for statuses in answers.values()), answers
+    assert all("422" not in statuses for statuses in answers.values()), answers
+
+
 async def test_the_stream_tells_changes_and_resumes(platform: Platform) -> None:
     await steady(platform.recorder)
     await platform.projected()
