@@ -16,7 +16,7 @@ def main() -> None:
     found = Path(events.__file__ or "").absolute().parent.parent
     assert found == ROOT, f"the package 'events' of {found} hides ours in {ROOT}"
     if sys.argv[1:2] == ["process"]:
-        from standfast.process import main as run_process  # noqa: PLC0415  (no terminal there)
+        from standfast.roles.process import main as run_process  # noqa: PLC0415
 
         sys.exit(run_process(sys.argv[2:]))
     from standfast.cli import run  # noqa: PLC0415

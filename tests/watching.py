@@ -15,7 +15,7 @@ from events.address import EntityAddress
 from events.reader import Start
 from events.service import TcpCheck
 from events.telemetry_log import TelemetryReader, TelemetryWriter
-from standfast.evaluator import Evaluator
+from standfast.roles.evaluator import Evaluator
 from tests.fixtures.service_host import vantage
 from tests.waiting import until
 

@@ -27,7 +27,7 @@ from standfast.cli.terminal import (
     styled,
 )
 from standfast.cli.work import readings, run, session
-from standfast.projector import ALL, REBUILD_SUBJECT
+from standfast.roles.projector import ALL, REBUILD_SUBJECT
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable

@@ -164,7 +164,7 @@ from actors.runtime.commands import CommandClient
 from effects.notifiers.settings import ReceiverSettings
 from events.log import Log
 from events.server import ServerAddress, connect
-from standfast.executing import ExecutorProcess, ExecutorSettings
+from standfast.roles.executor import ExecutorProcess, ExecutorSettings
 
 async def main(given):
     client = await connect(ServerAddress(given["url"], given["token"]), "executor")

@@ -14,7 +14,7 @@ from actors.service import Down, Healthy, NoData
 from events.log import Log
 from events.server import free_port
 from events.service import ServiceBecameHealthy, ServiceLostSight, ServiceWentDown
-from standfast.prober import Prober, ProberSettings
+from standfast.roles.prober import Prober, ProberSettings
 from tests.fixtures.nats import connect_to, fresh_log
 from tests.fixtures.service_host import Services, vantage
 from tests.waiting import until

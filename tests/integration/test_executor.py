@@ -27,7 +27,7 @@ from events.effect import (
 )
 from events.recovery import RecoveryCancelled
 from events.subjects import STOP_CHILDREN_SUBJECT, executor_subject
-from standfast.executing import STOPPED
+from standfast.roles.executor import STOPPED
 from tests.integration.effect_world import World, a_world, an_executor, eventually
 from tests.waiting import is_gone, until
 

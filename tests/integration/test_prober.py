@@ -23,7 +23,7 @@ from evaluation.series import readings_of
 from events.address import EntityAddress
 from events.server import free_port
 from events.service import Check, CommandCheck, HttpCheck, ProcessCheck, TcpCheck
-from standfast.prober import Prober, ProberSettings
+from standfast.roles.prober import Prober, ProberSettings
 from tests.fixtures.nats import connect_to, fresh_log
 from tests.fixtures.service_host import Services, vantage
 from tests.waiting import until

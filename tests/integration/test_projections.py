@@ -24,7 +24,7 @@ from projections.positions import ERRORS
 from projections.reading import Reading, projection_states
 from projections.runner import Runner
 from projections.service import SERVICE, SERVICES
-from standfast.projector import REBUILD_SUBJECT, Projector
+from standfast.roles.projector import REBUILD_SUBJECT, Projector
 from tests.database import rows
 from tests.fixtures.web import eventually
 from tests.history import Recorder

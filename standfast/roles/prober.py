@@ -16,7 +16,7 @@ from effects.probes.scheduler import CONCURRENCY_MAX, Scheduler
 from evaluation.series import probe_rows
 from events.service import ServiceConfigured, ServiceProbeRequested, ServiceRetired, TcpCheck
 from events.telemetry_log import TelemetryWriter
-from standfast.service_book import ServiceBook
+from standfast.roles.service_book import ServiceBook
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from events.log import Log
     from events.service import Check
     from events.telemetry import Vantage
-    from standfast.service_book import Change
+    from standfast.roles.service_book import Change
 
 CANARY_TIMEOUT_SECONDS = 1.0
 

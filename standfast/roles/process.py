@@ -84,7 +84,7 @@ async def _beat(role: str, situation: Situation, client: Client) -> None:
 
 
 async def _prober(situation: Situation, client: Client) -> None:
-    from standfast.prober import Prober, ProberSettings  # noqa: PLC0415  (each loads only its own)
+    from standfast.roles.prober import Prober, ProberSettings  # noqa: PLC0415  (each loads only its own)
 
     settings = ProberSettings(children=situation.directory.children)
     vantage = situation.runtime.vantage("prober")
@@ -92,26 +92,26 @@ async def _prober(situation: Situation, client: Client) -> None:
 
 
 async def _evaluator(situation: Situation, client: Client) -> None:
-    from standfast.evaluator import Evaluator  # noqa: PLC0415
+    from standfast.roles.evaluator import Evaluator  # noqa: PLC0415
 
     vantage = situation.runtime.vantage("evaluator")
     await Evaluator(await Log.open(client), _commands(client, "evaluator"), vantage).run()
 
 
 async def _projector(situation: Situation, client: Client) -> None:
-    from standfast.projector import Projector  # noqa: PLC0415
+    from standfast.roles.projector import Projector  # noqa: PLC0415
 
     await Projector(await Log.open(client), situation.projections_url).run()
 
 
 async def _executor(situation: Situation, client: Client) -> None:
-    from standfast.wiring import run_executor  # noqa: PLC0415
+    from standfast.roles.wiring import run_executor  # noqa: PLC0415
 
     await run_executor(situation, await Log.open(client), _commands(client, "executor"))
 
 
 async def _web(situation: Situation, client: Client) -> None:
-    from standfast.wiring import serve_web  # noqa: PLC0415
+    from standfast.roles.wiring import serve_web  # noqa: PLC0415
 
     await serve_web(situation, await Log.open(client))
 

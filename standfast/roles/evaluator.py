@@ -15,15 +15,15 @@ from evaluation.watching import Watching
 from events.reader import Start
 from events.service import ServiceConfigured, ServiceRetired
 from events.telemetry_log import PROBE, TelemetryReader
-from standfast.reporter import Reporter
-from standfast.service_book import ServiceBook
+from standfast.roles.reporter import Reporter
+from standfast.roles.service_book import ServiceBook
 
 if TYPE_CHECKING:
     from actors.runtime.commands import CommandClient
     from events.log import Log
     from events.telemetry import Vantage
     from events.telemetry_log import StoredBatch
-    from standfast.service_book import Change, Page
+    from standfast.roles.service_book import Change, Page
 
 SWEEP_SECONDS = 1.0
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from evaluation.thresholds import Conclusion
     from evaluation.watching import Watching
     from events.streams import LogIdentity
-    from standfast.service_book import Page, ServiceBook
+    from standfast.roles.service_book import Page, ServiceBook
 
 REPORTS_MAX = 64
 PATIENCE_SECONDS = 5.0

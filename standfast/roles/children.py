@@ -20,7 +20,7 @@ from effects.recovery.actions import child_spec
 from effects.recovery.child import ChildName, Refused, Running
 from effects.recovery.process import ChildProcesses
 from events.service import ServiceConfigured, ServiceRetired
-from standfast.service_book import ServiceBook
+from standfast.roles.service_book import ServiceBook
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from events.log import Log
     from events.service import ServiceSettings
-    from standfast.service_book import Change
+    from standfast.roles.service_book import Change
 
 AT_ONCE_MAX = 4
 LOG_LOOK_SECONDS = 30.0

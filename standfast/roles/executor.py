@@ -17,7 +17,7 @@ from effects.notifiers.notify import Notify
 from effects.recovery.actions import RestartProcess, StartProcess, StopProcess
 from effects.recovery.command import RunCommand
 from events.subjects import STOP_CHILDREN_SUBJECT
-from standfast.children import ServiceChildren
+from standfast.roles.children import ServiceChildren
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from standfast.config.apply import EXECUTOR
-from standfast.executing import ExecutorProcess, ExecutorSettings
+from standfast.roles.executor import ExecutorProcess, ExecutorSettings
 from standfast.runtime import NotRunningError, Situation
 from standfast.web.access import Scope, Token
 from standfast.web.serving import Web, WebSettings

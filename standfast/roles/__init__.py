@@ -1,0 +1,1 @@
+"""What each plain process of Standfast does; none of them needs Ray."""
