@@ -70,7 +70,7 @@ STEPS = Table(
 )
 STEP_STATES = ("waiting", "acting", "proving", "proven", "failed")
 _STATE_OF_MODE = {
-    "shadow": "shown",
+    "shadow": "shadow",
     "approval": "waiting for approval",
     "automatic": "running",
 }
@@ -105,7 +105,7 @@ def _planned(envelope: Envelope, event: RecoveryPlanned) -> Iterator[Change]:
             "by": "",
             "outcome_unknown": False,
             "planned": moment_text(envelope.origin.time),
-            "ended": None,
+            "ended": moment_text(envelope.origin.time) if event.mode == "shadow" else None,
             "took_seconds": None,
             "event_id": envelope.id,
             "sequence": envelope.position.sequence,
@@ -179,7 +179,7 @@ def _step_changes(event: Event, time: str) -> dict[str, Any]:
 
 RECOVERY = Projection(
     name="recovery",
-    version=1,
+    version=2,
     tables=(RECOVERIES, STEPS),
     kinds=frozenset({"recovery"}),
     project=project,

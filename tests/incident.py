@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from actors.base import Command
     from actors.runtime.commands import CommandClient
+    from events.effect import Mode
     from events.log import Log
     from tests.fixtures.stand import Stand
 
@@ -49,11 +50,9 @@ class Outage:
         answer = await self.commands.send(EntityAddress.parse(address), command)
         assert answer.accepted, answer
 
-    async def configure(self) -> None:
+    async def configure(self, mode: Mode = "automatic") -> None:
         """Watch an application and the database that it needs."""
-        settings = PlatformSettings(
-            receivers=("on-call",), recovery_mode="automatic", settle_seconds=0.1
-        )
+        settings = PlatformSettings(receivers=("on-call",), recovery_mode=mode, settle_seconds=0.1)
         await self.give(
             "platform/demo", ConfigurePlatform(settings=settings, configuration_hash="hash")
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from projections.reading import (
     incidents,
     parked_entities,
     projection_states,
+    recoveries,
     services,
 )
 from standfast.cli.terminal import (
@@ -50,6 +52,7 @@ class Status:
     services: list[Row]
     incidents: list[Row]
     alerts: list[Row]
+    recoveries: list[Row]
     parked: list[Row]
     processes: list[ProcessState]
 
@@ -106,6 +109,7 @@ def read_status(directory: StateDirectory) -> Status:
                 services=services(connection),
                 incidents=incidents(connection, "open"),
                 alerts=[r for r in alerts(connection) if r["state"] != "resolved"],
+                recoveries=[r for r in recoveries(connection) if r["ended"] is None],
                 parked=parked_entities(connection),
                 processes=processes_of(directory),
             )
@@ -124,6 +128,7 @@ def _as_json(found: Status) -> dict[str, Any]:
         "services": [{"name": row["id"], **row} for row in found.services],
         "incidents": found.incidents,
         "alerts": found.alerts,
+        "recoveries": found.recoveries,
         "parked": found.parked,
         "processes": [one.model_dump() for one in found.processes],
     }
@@ -142,11 +147,20 @@ def _show(found: Status) -> None:
     for row in found.alerts:
         summary = row["annotations"].get("summary", "")
         say(f"{state_text(row['state'])} {plain(row['address'])} {plain(summary)}")
+    for row in found.recoveries:
+        _show_recovery(row)
     for row in found.parked:
         say(f"{state_text('parked')} {plain(row['entity'])} {plain(row['error'])}")
     lost = [one.name for one in found.processes if one.state != "running"]
     if found.running and lost:
         say(f"[yellow]these processes of Standfast do not run: {', '.join(lost)}[/]")
+
+
+def _show_recovery(row: Row) -> None:
+    steps = ", then ".join(f"{step['effect']} of {step['service']}" for step in row["steps"])
+    say(f"{state_text(row['state'])} {plain(row['address'])}: {plain(steps)}")
+    if row["state"] == "waiting for approval":
+        say(f"  [cyan]standfast approve {plain(shlex.quote(row['id']))}[/]")
 
 
 def _show_services(rows: list[Row]) -> None:

@@ -210,7 +210,9 @@ def _mended(incident: Row) -> Stage:
     if not recoveries:
         return _stage("Mended", "waiting", incident, None, "nothing is planned")
     state = recoveries[0]["state"]
-    underway = {"running": "now", "waiting for approval": "now", "shown": "waiting"}
+    if state == "shadow":
+        return _stage("Mended", "waiting", incident, None, "shadow: only said, not done")
+    underway = {"running": "now", "waiting for approval": "now"}
     return _stage("Mended", underway.get(state, "failed"), incident, None, state)
 
 

@@ -100,6 +100,25 @@ async def test_an_alert_is_acknowledged_by_whoever_asks(stand: Stand) -> None:
     assert (again.code, "already" in again.err) == (1, True), again
 
 
+async def test_status_says_what_waits_for_approval_and_how_to_give_it(stand: Stand) -> None:
+    log = await stand.open()
+    await stand.serve(log)
+    story = Outage(log, stand.commands())
+    await story.execute()
+    await story.configure("approval")
+    await story.report(DATABASE, "healthy")
+    await story.report(DATABASE, "down")
+    await story.reaches("recovery", lambda state: type(state).__name__ == "Awaiting")
+    await stand.catch_up(log)
+    shown, status = await gather(stand.run("status"), stand.run("status", "--json"))
+    (waiting,) = status.json["recoveries"]
+    assert f"waiting for approval {waiting['address']}: process.restart of {DATABASE}" in shown.out
+    assert f"standfast approve {waiting['id']}" in shown.out
+    approved = await stand.run("approve", waiting["id"])
+    assert approved.code == 0, approved
+    await story.reaches("recovery", lambda state: type(state).__name__ == "Verifying")
+
+
 async def test_what_an_entity_declines_fails_with_its_reason(stand: Stand) -> None:
     log = await stand.open()
     await stand.serve(log)

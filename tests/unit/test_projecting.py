@@ -163,6 +163,17 @@ def test_a_recovery_that_fails_says_at_which_step(rows: Rows) -> None:
     assert rows.only(RECOVERIES, "state", "outcome_unknown") == ("failed", True)
 
 
+def test_a_recovery_in_shadow_is_over_when_it_is_said(rows: Rows) -> None:
+    step = Step(service="db", effect="process.restart", timeout_seconds=1, verify_seconds=1)
+    planned = RecoveryPlanned(
+        incident="one", cause="db", steps=(step,), mode="shadow", executor="e", planned_at=EPOCH
+    )
+    rows.happen("recovery/a", planned)
+    assert rows.only(STEPS, "state", "began") == ("waiting", None)
+    (state, ended) = rows.only(RECOVERIES, "state", "ended")
+    assert (state, ended is not None) == ("shadow", True)
+
+
 def test_a_service_out_of_sight_is_neither_healthy_nor_down(rows: Rows) -> None:
     asyncio.run(configure(rows.recorder, ("demo-app",)))
     lost = ServiceLostSight(

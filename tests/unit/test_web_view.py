@@ -87,7 +87,7 @@ def whole(state: str = "open", **parts: Any) -> dict[str, Any]:
             "done done done now waiting",
         ),
         (whole(recoveries=[recovery("failed")]), "done done waiting failed waiting"),
-        (whole(recoveries=[recovery("shown")]), "done done waiting waiting waiting"),
+        (whole(recoveries=[recovery("shadow")]), "done done waiting waiting waiting"),
         (whole(recoveries=[recovery("running", "succeeded")]), "done done waiting done waiting"),
         (whole("resolved"), "done done skipped skipped done"),
     ],
