@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -19,6 +20,7 @@ from events.subjects import command_subject
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
+    from nats.aio.msg import Msg
 
     from actors.base import Command
 
@@ -145,6 +147,12 @@ def decode_answer(payload: bytes) -> Answer:
     """Read the bytes of an answer."""
     outcome, message, sequence = msgpack.unpackb(payload)
     return Answer(Outcome(outcome), message, sequence)
+
+
+async def respond(message: Msg, answer: Answer) -> None:
+    """Answer if the asker can still be reached; it asks again with the same id if not."""
+    with contextlib.suppress(NatsError, OSError):
+        await message.respond(encode_answer(answer))
 
 
 class CommandClient:

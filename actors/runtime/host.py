@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import time
@@ -21,7 +22,7 @@ from actors.runtime.commands import (
     BadRequestError,
     Outcome,
     decode_request,
-    encode_answer,
+    respond,
 )
 from actors.runtime.crew import Crew
 from actors.runtime.description import describe_host
@@ -33,6 +34,7 @@ from actors.runtime.ownership import PLACEMENT_ADDRESS, Ownership, gained, owner
 from actors.runtime.policy_runner import PolicyRunner
 from actors.runtime.solo import SoloWriter
 from actors.runtime.store import Store
+from actors.runtime.taking_back import TakingBack
 from actors.runtime.timers import Timers
 from actors.runtime.watch import watch
 from events.address import EntityAddress
@@ -48,7 +50,6 @@ from events.reader import Start
 from events.subjects import control_subject, state_subject
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable
 
     from nats.aio.msg import Msg
@@ -101,10 +102,12 @@ class Host:
     _once_isolated: set[EntityAddress] = field(default_factory=set)
     _changes: int = 0
     _watching: asyncio.Task[None] | None = None
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _taking_back: TakingBack = field(init=False)
 
     def __post_init__(self) -> None:
         """Wire the parts; nothing runs yet."""
-        self.store = Store(self.log)
+        self.store, self._taking_back = Store(self.log), TakingBack(self)
         self._timers = Timers(self.clock, time.monotonic, self.due, self._clock_stepped)
         author = self.settings.author
         drainer = Drainer(self.log, self.store, author, self.clock, self._changed)
@@ -169,7 +172,7 @@ class Host:
                 for message in batch:
                     placement = self._placed(placement, message)
                 if batch[-1].pending == 0:
-                    await self.own(ownership_of(placement, self.settings.name))
+                    await self._taking_back.own(ownership_of(placement, self.settings.name))
 
     def _placed(self, placement: Placement, message: Message) -> Placement:
         """Give the placement after a message; one that can't be read leaves all where it is."""
@@ -182,8 +185,11 @@ class Host:
 
     async def own(self, ownership: Ownership) -> None:
         """Take what is given, leave what is given to others, and serve when all is read."""
-        if ownership == self.ownership:
-            return
+        async with self._turn:
+            if ownership != self.ownership:
+                await self._own(ownership)
+
+    async def _own(self, ownership: Ownership) -> None:
         began, before = time.monotonic(), self.ownership
         self.is_ready, self.ownership = False, ownership
         await self._unsubscribe()
@@ -217,8 +223,7 @@ class Host:
     def _leave_what_is_not_owned(self) -> None:
         for address in [one for one in self.mailroom.entities if not self.ownership.owns(one)]:
             self.mailroom.forget(address)
-            runner = self._runners.pop(address, None)
-            if runner is not None:
+            if (runner := self._runners.pop(address, None)) is not None:
                 runner.stop()
 
     def _wake_all(self) -> None:
@@ -240,6 +245,7 @@ class Host:
         self.ownership = self.ownership.without(kind, bucket)
         self._leave_what_is_not_owned()
         self.crew.spawn(self._write_down(HostBucketsGivenUp(kind=kind, bucket=bucket)))
+        self._taking_back.soon()
 
     async def _subscribe(self) -> None:
         for subject in self.ownership.command_filters():
@@ -262,11 +268,11 @@ class Host:
                 return
             entity = self.mailroom.entity(request.entity)
         except (BadRequestError, UnknownKindError) as error:
-            await message.respond(encode_answer(Answer(Outcome.INVALID, str(error))))
+            await respond(message, Answer(Outcome.INVALID, str(error)))
             return
 
         def answer(given: Answer) -> None:
-            self.crew.spawn(_respond(message, given))
+            self.crew.spawn(respond(message, given))
 
         letter = Letter(request.command, request.arguments, request.origin, answer)
         self.mailroom.submit(entity, letter)
@@ -292,9 +298,3 @@ class Host:
         """Write a checkpoint of every bucket; a failure costs only time at the next recovery."""
         with contextlib.suppress(NatsError, TimeoutError, OSError, ValueError):
             await write_checkpoints(self)
-
-
-async def _respond(message: Msg, answer: Answer) -> None:
-    """Answer if the asker can still be reached; it asks again with the same id if not."""
-    with contextlib.suppress(NatsError, OSError):
-        await message.respond(encode_answer(answer))

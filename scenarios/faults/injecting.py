@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from scenarios.faults.schedule import Schedule
 
 if TYPE_CHECKING:
-    from scenarios.faults.journal import Journal
+    from scenarios.faults.journal import Injected, Journal
     from scenarios.faults.schedule import Drawn
     from scenarios.faults.stand import Stand
 
@@ -53,22 +53,19 @@ class Injector:
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _begin(self, drawn: Drawn) -> bool:
-        began: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        task = asyncio.create_task(self._in_force(drawn, began))
-        self._active[task] = drawn.fault.touches
-        task.add_done_callback(lambda done: self._active.pop(done, None))
-        await asyncio.wait([task, began], return_when=asyncio.FIRST_COMPLETED)
-        return began.done() and began.result()
-
-    async def _in_force(self, drawn: Drawn, began: asyncio.Future[bool]) -> None:
+        """Begin a fault; false where its target is not there. It is healed in its time."""
         _, before = self.stand.commands()
         processes = await drawn.fault.begin(self.stand)
         if processes is None:
-            began.set_result(False)
-            return
+            return False
         in_flight = max(before, self.stand.commands()[1])
         entry = self.journal.begin(drawn.fault, processes, in_flight)
-        began.set_result(True)
+        task = asyncio.create_task(self._in_force(drawn, entry))
+        self._active[task] = drawn.fault.touches
+        task.add_done_callback(lambda done: self._active.pop(done, None))
+        return True
+
+    async def _in_force(self, drawn: Drawn, entry: Injected) -> None:
         try:
             await asyncio.sleep(drawn.seconds)
         finally:

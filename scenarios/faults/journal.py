@@ -1,4 +1,4 @@
-"""The injector's journal: each fault when it begins, with the commands in flight, and when it ends."""
+"""The injector's journal: each fault with the commands in flight as it began, and its end."""
 
 from __future__ import annotations
 

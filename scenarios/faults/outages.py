@@ -1,4 +1,4 @@
-"""What truly is broken of the platform, seen without Standfast: each service's port is looked at."""
+"""What truly is broken of the platform, seen without Standfast: its ports are looked at."""
 
 from __future__ import annotations
 

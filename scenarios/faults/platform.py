@@ -1,4 +1,4 @@
-"""The platform that is watched while Standfast is hurt: small real services that need each other."""
+"""The platform that is watched while Standfast is hurt: real services that need each other."""
 
 from __future__ import annotations
 

@@ -50,8 +50,7 @@ async def run_faults(
 
     Raises `StandFailedError`, `NotQuietError`.
     """
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(parents=True)
+    _empty(directory)
     stand = Stand(directory, settings.seed, settings.per_second)
     began = datetime.now(UTC)
     journal = Journal(directory / "faults.jsonl", told)
@@ -70,6 +69,11 @@ async def run_faults(
         journal.close()
         await stand.stop()
     return Ran(journal.injected, stand.commands()[0], quiet_seconds)
+
+
+def _empty(directory: Path) -> None:
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
 
 
 def _write_run(directory: Path, settings: RunSettings, began: datetime) -> None:

@@ -182,8 +182,8 @@ class Stand:
         """Record all that runs below the stand, its descendants included."""
         found: list[Recorded | None] = [one.recorded for one in self.kept.values()]
         for folder in ("processes", "children"):
-            for path in (self.state / folder).glob("*.json"):
-                found.append(recorded_child(path.parent, path.stem))
+            paths = (self.state / folder).glob("*.json")
+            found += [recorded_child(path.parent, path.stem) for path in paths]
         roots = [one for one in found if one is not None]
         below = [record(one.name, pid) for one in roots for pid in one.descendants()]
         return [*roots, *[one for one in below if one is not None]]

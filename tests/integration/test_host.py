@@ -15,7 +15,7 @@ import msgpack
 import pytest
 
 from actors.placement import PlaceBuckets
-from actors.runtime import mailroom
+from actors.runtime import mailroom, taking_back
 from actors.runtime.commands import Answer, NoAnswerError, Outcome, decode_answer
 from actors.runtime.description import ask_host
 from actors.runtime.letters import ReleaseEntity
@@ -92,6 +92,22 @@ async def test_two_hosts_of_one_bucket_do_each_command_once_and_one_gives_it_up(
     assert not hosting.task(first).done()
     assert not hosting.task(second).done()
     assert (await hosting.send("service/s0", RequestProbe(reason="last"))).outcome == Outcome.DONE
+
+
+async def test_a_bucket_that_was_lost_to_a_double_is_taken_back_when_the_double_is_dead(
+    hosting: Hosting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(taking_back, "TAKE_BACK_SECONDS", 0.5)
+    await hosting.place(h1=SERVICES)
+    first = await hosting.start()
+    await hosting.configure("s0")
+    entity = first.mailroom.entity(EntityAddress("service", "s0"))
+    first._give_up_bucket(entity)
+    assert not first.ownership.owns(entity.address)
+    answer = await hosting.send("service/s0", RequestProbe(reason="after"), patience_seconds=15.0)
+    assert answer.outcome is Outcome.DONE
+    assert first.ownership.owns(entity.address)
+    await hosting.check_chains()
 
 
 async def test_a_second_host_that_comes_late_reads_again_and_decides_on_the_truth(

@@ -151,7 +151,7 @@ class Double:
         runtime = stand.state / "runtime.json"
         command = [sys.executable, "-m", "standfast.bench.host_process", str(runtime), self.target]
         with (stand.home / "doubles.log").open("ab") as log:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: ASYNC220  (it returns at once)
                 command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         found = record(f"double of {self.target}", self._process.pid)
