@@ -35,8 +35,8 @@ from events.server import ServerAddress, connect
 from events.service import ServiceProbeRequested
 from events.streams import StreamLimits, ensure_streams
 from events.subjects import state_subject
+from scenarios.faults.proxy import Loss, NatsProxy
 from tests.history import AUTHOR
-from tests.proxy import LossyProxy
 from tests.waiting import until
 
 if TYPE_CHECKING:
@@ -132,10 +132,10 @@ async def test_a_commit_just_below_the_limit_is_stored(log: Log) -> None:
 
 
 @pytest.fixture
-async def proxy(nats_server: NatsServer, log: Log) -> AsyncIterator[tuple[LossyProxy, Log]]:
+async def proxy(nats_server: NatsServer, log: Log) -> AsyncIterator[tuple[NatsProxy, Log]]:
     """Give a log that is reached through a proxy, on the module's server."""
     assert log.client.is_connected, "the streams are there"
-    proxy = LossyProxy(nats_server.port)
+    proxy = NatsProxy(nats_server.port)
     port = await proxy.start()
     address = ServerAddress(f"nats://127.0.0.1:{port}", nats_server.address.token)
     client = await connect(address, "through-the-proxy")
@@ -144,24 +144,26 @@ async def proxy(nats_server: NatsServer, log: Log) -> AsyncIterator[tuple[LossyP
     await proxy.stop()
 
 
-async def test_a_lost_acknowledgement_is_resolved(proxy: tuple[LossyProxy, Log], log: Log) -> None:
+async def test_a_lost_acknowledgement_is_resolved(proxy: tuple[NatsProxy, Log], log: Log) -> None:
     lossy, through = proxy
-    lossy.lose_next = b'"seq":1'
+    loss = Loss("through-the-proxy")
+    lossy.add(loss)
     head = await through.append(commit("c1", Head(), "x"))
-    assert lossy.lost == 1, "the acknowledgement was not lost: the test proves nothing"
+    assert loss.lost == 1, "the acknowledgement was not lost: the test proves nothing"
     (stored,) = await commits_of(log)
     assert stored.head == head
     assert await log.head_sequence() == 1
 
 
 async def test_a_lost_acknowledgement_of_a_later_commit_is_resolved(
-    proxy: tuple[LossyProxy, Log], log: Log
+    proxy: tuple[NatsProxy, Log], log: Log
 ) -> None:
     lossy, through = proxy
     first = await through.append(commit("c1", Head(), "x"))
-    lossy.lose_next = b'"seq":2'
+    loss = Loss("through-the-proxy")
+    lossy.add(loss)
     second = await through.append(commit("c2", first, "y"))
-    assert lossy.lost == 1
+    assert loss.lost == 1
     third = await through.append(commit("c3", second, "z"))
     assert [stored.head for stored in await commits_of(log)] == [first, second, third]
 
