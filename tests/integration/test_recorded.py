@@ -30,7 +30,6 @@ def parent() -> Iterator[subprocess.Popen[bytes]]:
 def test_a_recorded_process_is_killed(parent: subprocess.Popen[bytes]) -> None:
     found = record("parent", parent.pid)
     assert found is not None
-    assert found.is_alive
     for pid in found.descendants():
         child = record("child", pid)
         assert child is None or child.kill()
