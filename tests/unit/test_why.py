@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from events.effect import EffectFailed, EffectIntended, Intent
 from projections.base import moment_text
 from standfast.why import Chain, MemoryJournal, NothingKnownError, why
-from tests.history import Recorder
+from tests.history import EPOCH, Recorder
 from tests.memory_log import MemoryLog
-from tests.story import outage, steady
+from tests.story import Outage, outage, steady
 
 WHOLE_STORY = [
     "ProbeFailed",
@@ -118,6 +119,27 @@ def _rows_of_chain(rows: list[dict[str, object]]) -> list[dict[str, object]]:
 async def test_a_service_that_never_failed_tells_of_its_last_event(log: MemoryLog) -> None:
     chain = why(MemoryJournal(log.journal()), "service/demo-cache")
     assert events_of(chain) == ["ServiceBecameHealthy"]
+
+
+async def test_a_notice_that_is_tried_again_and_again_hangs_no_deeper() -> None:
+    log = MemoryLog()
+    recorder = Recorder(log)
+    await steady(recorder)
+    story = Outage(recorder)
+    await story.fail()
+    await story.tell()
+    for number in range(2, 6):
+        intent = Intent(
+            number=number, effect="notify", executor="executor", deadline=EPOCH, arguments={}
+        )
+        tried = await recorder.append(story.alert, EffectIntended(intent=intent))
+        failed = EffectFailed(number=number, reason="refused")
+        await recorder.append(story.alert, failed, cause=f"{tried}.0")
+    chain = why(MemoryJournal(log.journal()), story.alert)
+    tries = [link for link in chain.links if link.event == "EffectIntended"]
+    assert len(tries) == 5
+    assert len({link.depth for link in tries[1:]}) == 1
+    assert {link.parent for link in tries[1:]} == {story.fired}
 
 
 @pytest.mark.parametrize("wanted", ["service/nobody", "no-event", "/", "x/"])
