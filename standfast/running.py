@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING, Literal
 from effects.recovery.child import Running
 from effects.recovery.process import ChildProcesses
 from events.base import Value
+from events.build import build_id
+from standfast.paths import write_private
 from standfast.supervisor.processes import LOG, RAY, ROLES
 
 if TYPE_CHECKING:
@@ -19,11 +22,12 @@ _LOCKS = Path("/proc/locks")
 
 
 class ProcessState(Value):
-    """One of Standfast's processes: whether it runs, and as what."""
+    """One of Standfast's processes: whether it runs, as what, and which build it said it is."""
 
     name: str
     state: Literal["running", "ended"]
     pid: int | None = None
+    build: str = ""
 
 
 def supervisor_pid(directory: StateDirectory) -> int | None:
@@ -50,8 +54,8 @@ def processes_of(directory: StateDirectory) -> list[ProcessState]:
         return []
     children = ChildProcesses(directory.processes)
     return [
-        _state(SUPERVISOR, supervisor_pid(directory)),
-        *[_state(name, pid_of(children, name)) for name in (LOG, RAY, *ROLES)],
+        _state(directory, SUPERVISOR, supervisor_pid(directory)),
+        *[_state(directory, name, pid_of(children, name)) for name in (LOG, RAY, *ROLES)],
     ]
 
 
@@ -61,5 +65,25 @@ def pid_of(children: ChildProcesses, name: str) -> int | None:
     return look.pid if isinstance(look, Running) else None
 
 
-def _state(name: str, pid: int | None) -> ProcessState:
-    return ProcessState(name=name, state="running" if pid else "ended", pid=pid)
+def _state(directory: StateDirectory, name: str, pid: int | None) -> ProcessState:
+    state: Literal["running", "ended"] = "running" if pid else "ended"
+    return ProcessState(name=name, state=state, pid=pid, build=build_of(directory, name, pid))
+
+
+def say_build(directory: StateDirectory, name: str) -> None:
+    """Write down which build this process is: what was installed when it was started."""
+    said = {"pid": os.getpid(), "build": build_id()}
+    write_private(_build_path(directory, name), json.dumps(said))
+
+
+def build_of(directory: StateDirectory, name: str, pid: int | None) -> str:
+    """Give the build that a running process said it is, or "" where it has said nothing (yet)."""
+    try:
+        said = json.loads(_build_path(directory, name).read_bytes())
+        return str(said["build"]) if said["pid"] == pid else ""
+    except (OSError, ValueError, LookupError, TypeError):
+        return ""
+
+
+def _build_path(directory: StateDirectory, name: str) -> Path:
+    return directory.processes / f"{name}.build"

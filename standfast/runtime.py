@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from events.base import Value
+from events.build import build_id
 from events.commit import Author
 from events.server import ServerAddress
 from events.telemetry import Vantage
@@ -22,7 +23,11 @@ if TYPE_CHECKING:
 
 
 class Runtime(Value):
-    """What is needed to join: the log's address and token, and who its commits are by."""
+    """What is needed to join: the log's address and token, and who its commits are by.
+
+    `build` is the supervisor's. Every other process says by itself which build it is: it may have
+    been started anew from newer code.
+    """
 
     log_url: str
     log_token: str
@@ -39,12 +44,12 @@ class Runtime(Value):
 
     @property
     def author(self) -> Author:
-        """By what and where commits are made."""
-        return Author(self.platform, self.cell, self.build)
+        """By what and where this process makes commits."""
+        return Author(self.platform, self.cell, build_id())
 
     def vantage(self, producer: str) -> Vantage:
-        """Give the vantage point of one of Standfast's processes."""
-        return Vantage(self.platform, self.cell, producer, self.build)
+        """Give the vantage point of this process, one of Standfast's."""
+        return Vantage(self.platform, self.cell, producer, build_id())
 
     def __repr__(self) -> str:
         """Leave the token out."""

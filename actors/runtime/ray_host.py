@@ -16,6 +16,7 @@ import ray
 from actors.runtime.host import Host, HostSettings
 from effects.heartbeat import Heartbeat
 from effects.lag import LoopLag
+from events.build import build_id
 from events.commit import Author
 from events.log import Log
 from events.server import ServerAddress, connect
@@ -34,9 +35,9 @@ class Join:
     runtime_path: str
 
     def read(self) -> tuple[ServerAddress, Author]:
-        """Read where the log is, and by what and where commits are made."""
+        """Read where the log is. The build is this process's own, whatever runs beside it."""
         content = json.loads(Path(self.runtime_path).read_bytes())
-        author = Author(content["platform"], content["cell"], content["build"])
+        author = Author(content["platform"], content["cell"], build_id())
         return ServerAddress(content["log_url"], content["log_token"]), author
 
 

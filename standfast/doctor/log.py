@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nats.js.errors import NotFoundError
 
+from events.build import build_id
 from events.subjects import CHECKPOINT_STREAM, STATE_STREAM, TELEMETRY_STREAM
 from projections.base import moment_text
 from projections.catalogue import PROJECTIONS
@@ -19,7 +20,6 @@ from projections.reading import (
     parked_entities,
     projection_states,
 )
-from standfast.build import build_id
 from standfast.doctor.finding import error, ok, warning
 from standfast.hosts_asked import ask_hosts, host_names
 

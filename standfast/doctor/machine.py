@@ -10,8 +10,8 @@ import sys
 from importlib.metadata import PackageNotFoundError, requires, version
 from typing import TYPE_CHECKING
 
+from events.build import build_id
 from events.server import ServerUnusableError, find_server
-from standfast.build import build_id
 from standfast.doctor.finding import error, ok, warning
 
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ from effects.lag import LoopLag
 from events.log import Log
 from events.server import connect
 from standfast.paths import StateDirectory
+from standfast.running import say_build
 from standfast.runtime import Situation
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def main(arguments: list[str]) -> int:
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(name)s %(message)s"
     )
     situation = Situation.read(StateDirectory(given.state_dir))
+    say_build(situation.directory, given.role)
     return asyncio.run(_run(given.role, situation))
 
 

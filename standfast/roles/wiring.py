@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from events.build import build_id
 from standfast.config.apply import EXECUTOR
 from standfast.roles.executor import ExecutorProcess, ExecutorSettings
 from standfast.runtime import NotRunningError, Situation
@@ -51,6 +52,6 @@ def web_settings(situation: Situation) -> WebSettings:
         port=web.port,
         tokens=tuple(Token(one.name, Scope[one.scope.upper()], one.sha256) for one in web.tokens),
         platform=situation.runtime.platform,
-        build=situation.runtime.build,
+        build=build_id(),
         expected_services=expected,
     )

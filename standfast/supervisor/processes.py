@@ -9,8 +9,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from effects.recovery.child import ChildSpec
+from events.build import ROOT
 from events.server import server_command
-from standfast.build import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

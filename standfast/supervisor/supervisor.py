@@ -14,13 +14,14 @@ from nats.errors import Error as NatsError
 from actors.runtime.commands import CommandClient
 from effects.recovery.child import Refused, Running
 from effects.recovery.process import ChildProcesses
+from events.build import build_id
 from events.log import Log
 from events.server import ServerAddress, ServerUnusableError, connect, prepare_server
 from events.streams import ensure_streams
 from events.subjects import STOP_CHILDREN_SUBJECT
-from standfast.build import build_id
 from standfast.config.apply import apply
 from standfast.paths import StateDirectory, write_private
+from standfast.running import SUPERVISOR, say_build
 from standfast.runtime import Runtime
 from standfast.supervisor.hosts import Hosts
 from standfast.supervisor.ports import kept_port
@@ -74,6 +75,7 @@ class Supervisor:
 
         Raises `StartFailedError`.
         """
+        say_build(self.directory, SUPERVISOR)
         address = await self._start_log()
         self._write_files(address)
         self._client = await self._connect(address)

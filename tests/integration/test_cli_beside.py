@@ -16,7 +16,7 @@ import pytest
 
 from actors.service import RequestProbe
 from events.address import EntityAddress
-from standfast.build import ROOT
+from events.build import ROOT
 from tests.fixtures.stand import HOST
 from tests.incident import APP, DATABASE, Outage, live_through_an_outage
 
