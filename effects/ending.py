@@ -13,12 +13,13 @@ TRIES_MAX = 20
 
 
 async def end_tasks(tasks: Iterable[asyncio.Task[Any]]) -> None:
-    """Cancel tasks again and again until all have ended."""
-    left = set(tasks)
+    """Cancel tasks, in their order, again and again until all have ended."""
+    left = list(tasks)
     for _ in range(TRIES_MAX):
         if not left:
             return
         for task in left:
             task.cancel()
-        _, left = await asyncio.wait(left, timeout=AGAIN_SECONDS)
+        await asyncio.wait(left, timeout=AGAIN_SECONDS)
+        left = [task for task in left if not task.done()]
     assert not left, f"these tasks do not end: {left}"

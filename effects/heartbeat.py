@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from events.surroundings import now
 from events.telemetry import Row, labels_of
 from events.telemetry_log import HEARTBEAT, TelemetryWriter
 
@@ -41,7 +41,7 @@ class Heartbeat:
         try:
             while True:
                 lagged = self._lag.lagged_between(loop.time() - self._seconds, loop.time())
-                row = Row(self._labels, datetime.now(UTC), self._lag.last_seconds)
+                row = Row(self._labels, now(), self._lag.last_seconds)
                 self._writer.add(row, lagged=lagged)
                 self._writer.flush()
                 await asyncio.sleep(self._seconds)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import time
+from events.surroundings import SURROUNDINGS
 
 _RANDOM_BYTES = 10
 
 
 def new_id() -> str:
     """Give a new id: 32 hexadecimal digits that sort by the millisecond they were made in."""
-    milliseconds = time.time_ns() // 1_000_000
-    return f"{milliseconds & 0xFFFF_FFFF_FFFF:012x}{os.urandom(_RANDOM_BYTES).hex()}"
+    around = SURROUNDINGS.get()
+    milliseconds = int(around.now().timestamp() * 1000)
+    return f"{milliseconds & 0xFFFF_FFFF_FFFF:012x}{around.random_bytes(_RANDOM_BYTES).hex()}"

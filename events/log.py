@@ -28,7 +28,7 @@ from events.log_errors import (
     LogFullError,
     LogUnavailableError,
 )
-from events.reader import Message, OrderedReader, Start
+from events.reader import PACE, Message, OrderedReader, Pace, Start
 from events.streams import LogIdentity, identity_of
 from events.subjects import STATE_STREAM, entity_of, state_subject
 
@@ -55,17 +55,17 @@ _UNCERTAIN = (TimeoutError, NoRespondersError, NoStreamResponseError, NatsError,
 class Log:
     """The state stream of one log, as its writers and readers see it."""
 
-    def __init__(self, client: Client, identity: LogIdentity) -> None:
+    def __init__(self, client: Client, identity: LogIdentity, pace: Pace = PACE) -> None:
         """Use `Log.open`, which also reads the identity."""
         self._client = client
         self._manager = client.jsm(timeout=ACKNOWLEDGE_SECONDS)
-        self.identity = identity
+        self.identity, self.pace = identity, pace
 
     @classmethod
-    async def open(cls, client: Client) -> Log:
+    async def open(cls, client: Client, pace: Pace = PACE) -> Log:
         """Open the log on a server whose streams exist (see `streams.ensure_streams`)."""
         info = await client.jsm().stream_info(STATE_STREAM)
-        return cls(client, identity_of(info))
+        return cls(client, identity_of(info), pace)
 
     @property
     def client(self) -> Client:
@@ -155,7 +155,7 @@ class Log:
         end = last if until is None else min(last, until)
         newest, is_certain = await self._last_matching(filters)
         needed = min(end, newest)
-        reader = OrderedReader(self._client, STATE_STREAM, filters, start)
+        reader = OrderedReader(self._client, STATE_STREAM, filters, start, pace=self.pace)
         try:
             waiting = await reader.open()
             if waiting == 0 and (start.time is not None or needed < start.sequence):
@@ -202,7 +202,7 @@ class Log:
         With `headers_only` their payloads are left out.
         """
         reader = OrderedReader(
-            self._client, STATE_STREAM, filters, start, headers_only=headers_only
+            self._client, STATE_STREAM, filters, start, headers_only=headers_only, pace=self.pace
         )
         try:
             await reader.open()

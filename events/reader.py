@@ -21,14 +21,29 @@ if TYPE_CHECKING:
     from nats.aio.subscription import Subscription
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-HEARTBEAT_SECONDS = 5.0
-SILENCE_SECONDS = 3 * HEARTBEAT_SECONDS
-LOOKS = 30
-"""How often, in that time, it is asked whether the connection was made anew."""
 RETRY_SECONDS = 0.5
 INACTIVE_SECONDS = 60.0
 PENDING_BYTES_MAX = 64 * 1024 * 1024
 ARRIVED_MAX = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often the server says that it is there; after three times so long it is not.
+
+    In that time it is asked `looks` times whether the connection was made anew.
+    """
+
+    heartbeat_seconds: float = 5.0
+    looks: int = 30
+
+    @property
+    def look_seconds(self) -> float:
+        """How long to wait between two looks."""
+        return 3 * self.heartbeat_seconds / self.looks
+
+
+PACE = Pace()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +80,11 @@ class OrderedReader:
         start: Start | None = None,
         *,
         headers_only: bool = False,
+        pace: Pace = PACE,
     ) -> None:
         """Prepare to read the messages of a stream whose subjects match any of the filters."""
         self._headers_only = headers_only
+        self._pace = pace
         self._client = client
         self._manager = client.jsm()
         self._stream = stream
@@ -114,9 +131,9 @@ class OrderedReader:
 
     async def _wait_for_more(self) -> None:
         """Wait for a message; silence, and a connection made anew, end the consumer's life."""
-        for _ in range(LOOKS):
+        for _ in range(self._pace.looks):
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(SILENCE_SECONDS / LOOKS):
+                async with asyncio.timeout(self._pace.look_seconds):
                     await self._wake.wait()
                     return
             if self._client.stats["reconnects"] != self._reconnects:
@@ -162,7 +179,7 @@ class OrderedReader:
             ack_policy=AckPolicy.NONE,
             max_deliver=1,
             flow_control=True,
-            idle_heartbeat=HEARTBEAT_SECONDS,
+            idle_heartbeat=self._pace.heartbeat_seconds,
             inactive_threshold=INACTIVE_SECONDS,
             mem_storage=True,
             headers_only=self._headers_only or None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from actors.deciders import KINDS, decider_for
@@ -14,7 +14,7 @@ from actors.placement import PlaceBuckets
 from actors.platform import ConfigurePlatform
 from actors.runtime.commands import CommandClient
 from actors.runtime.handing import Errand, decode_errand
-from actors.runtime.host import PLACEMENT_ADDRESS, Host, HostSettings, utc_now
+from actors.runtime.host import PLACEMENT_ADDRESS, Host, HostSettings
 from actors.runtime.solo import SoloWriter
 from actors.service import ConfigureService, ReportHealth
 from actors.topology import DeclareTopology
@@ -29,6 +29,7 @@ from events.platform import PlatformSettings
 from events.server import connect
 from events.service import ServiceSettings, TcpCheck
 from events.subjects import executor_subject, state_subject
+from events.surroundings import now
 from events.topology import Node
 from tests.waiting import until
 
@@ -59,7 +60,7 @@ class Clock:
     offset: timedelta = timedelta()
 
     def __call__(self) -> datetime:
-        return utc_now() + self.offset
+        return now() + self.offset
 
     def step(self, seconds: float) -> None:
         """Let the wall clock jump."""
@@ -272,8 +273,3 @@ def states_of(host: Host) -> dict[EntityAddress, Any]:
         for address, one in host.mailroom.entities.items()
         if one.head.sequence
     }
-
-
-def now() -> datetime:
-    """Give the time."""
-    return datetime.now(UTC)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from events.base import Origin
 from events.ids import new_id
 from events.origin import FIELDS, pack_origin, unpack_origin
 from events.subjects import command_subject
+from events.surroundings import now
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
@@ -185,7 +186,7 @@ class CommandClient:
             command_id=command_id,
             principal=self._principal,
             source=self._source,
-            time=time or datetime.now(UTC),
+            time=time or now(),
             correlation_id=correlation_id or command_id,
             causation_id=causation_id,
             on_behalf_of=on_behalf_of,

@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 class Crew:
     """Tasks that live and fail together."""
 
-    _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
+    _tasks: dict[asyncio.Task[Any], None] = field(default_factory=dict)
     _failed: asyncio.Event = field(default_factory=asyncio.Event)
     _error: BaseException | None = None
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Start a task."""
         task = asyncio.create_task(work)
-        self._tasks.add(task)
+        self._tasks[task] = None
         task.add_done_callback(self._done)
         return task
 
     def _done(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
+        self._tasks.pop(task, None)
         if not task.cancelled() and task.exception() is not None and self._error is None:
             self._error = task.exception()
             self._failed.set()

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from nats.errors import Error as NatsError
@@ -35,7 +33,7 @@ from actors.runtime.policy_runner import PolicyRunner
 from actors.runtime.solo import SoloWriter
 from actors.runtime.store import Store
 from actors.runtime.taking_back import TakingBack
-from actors.runtime.timers import Timers
+from actors.runtime.timers import LOOK_SECONDS, Timers
 from actors.runtime.watch import watch
 from events.address import EntityAddress
 from events.host import (
@@ -48,9 +46,11 @@ from events.host import (
 from events.placement import BucketsPlaced
 from events.reader import Start
 from events.subjects import control_subject, state_subject
+from events.surroundings import monotonic_seconds, now
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from nats.aio.msg import Msg
     from nats.aio.subscription import Subscription
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from events.log import Log
     from events.reader import Message
 
-__all__ = ["PLACEMENT_ADDRESS", "Host", "HostSettings", "utc_now"]
+__all__ = ["PLACEMENT_ADDRESS", "Host", "HostSettings"]
 
 CHECKPOINT_COMMITS = 2_000
 PASSIVATE_SECONDS = 600.0
@@ -75,11 +75,7 @@ class HostSettings:
     node: str = ""
     checkpoint_commits: int = CHECKPOINT_COMMITS
     passivate_seconds: float = PASSIVATE_SECONDS
-
-
-def utc_now() -> datetime:
-    """Give the wall clock's time."""
-    return datetime.now(UTC)
+    look_seconds: float = LOOK_SECONDS
 
 
 @dataclass(slots=True)
@@ -88,7 +84,7 @@ class Host:
 
     log: Log
     settings: HostSettings
-    clock: Callable[[], datetime] = utc_now
+    clock: Callable[[], datetime] = now
     ownership: Ownership = field(default_factory=Ownership)
     is_ready: bool = False
     crew: Crew = field(default_factory=Crew)
@@ -108,8 +104,8 @@ class Host:
     def __post_init__(self) -> None:
         """Wire the parts; nothing runs yet."""
         self.store, self._taking_back = Store(self.log), TakingBack(self)
-        self._timers = Timers(self.clock, time.monotonic, self.due, self._clock_stepped)
-        author = self.settings.author
+        look, author = self.settings.look_seconds, self.settings.author
+        self._timers = Timers(self.clock, monotonic_seconds, self.due, self._clock_stepped, look)
         drainer = Drainer(self.log, self.store, author, self.clock, self._changed)
         self.mailroom = Mailroom(
             self.settings.name,
@@ -190,7 +186,7 @@ class Host:
                 await self._own(ownership)
 
     async def _own(self, ownership: Ownership) -> None:
-        began, before = time.monotonic(), self.ownership
+        began, before = monotonic_seconds(), self.ownership
         self.is_ready, self.ownership = False, ownership
         await self._unsubscribe()
         self._leave_what_is_not_owned()
@@ -206,7 +202,7 @@ class Host:
             HostReady(
                 epoch=ownership.epoch,
                 entities=len(self.mailroom.entities),
-                took_seconds=time.monotonic() - began,
+                took_seconds=monotonic_seconds() - began,
             )
         )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from actors.runtime.entity import Entity
 from actors.runtime.letters import PARK, Letter, ParkEntity
 from events.base import Origin
 from events.ids import new_id
+from events.surroundings import monotonic_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +46,7 @@ class Mailroom:
     clock: Callable[[], datetime]
     after_change: Callable[[Entity], None]
     lost: Callable[[Entity], None]
-    monotonic: Callable[[], float] = time.monotonic
+    monotonic: Callable[[], float] = monotonic_seconds
     entities: Entities = field(default_factory=dict)
 
     def passivate(self, idle_seconds: float) -> int:

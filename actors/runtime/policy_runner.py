@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 from collections import deque
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from actors.policies.base import Consider, Observe, StartPolicy
@@ -26,6 +25,7 @@ from events.commit import UnreadableCommitError
 from events.ids import new_id
 from events.log import Log
 from events.reader import Start
+from events.surroundings import now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -57,7 +57,7 @@ class PolicyRunner:
     work: asyncio.Task[None] | None = None
     _answered: set[int] = field(default_factory=set)
     _queues: dict[str, deque[Order]] = field(default_factory=dict)
-    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _tasks: dict[asyncio.Task[None], None] = field(default_factory=dict)
     _queued: int = 0
     _room: asyncio.Event = field(default_factory=asyncio.Event)
     _types: frozenset[str] = frozenset()
@@ -189,7 +189,7 @@ class PolicyRunner:
             command_id=command_id,
             principal=self._principal,
             source=f"/standfast/policy/{self.policy.id}",
-            time=datetime.now(UTC),
+            time=now(),
             correlation_id=command_id,
         )
 
@@ -212,8 +212,8 @@ class PolicyRunner:
             return
         self._queues[order.target] = deque([order])
         task = asyncio.create_task(self._deliver_all(order.target))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = None
+        task.add_done_callback(self._tasks.pop)
 
     async def _deliver_all(self, target: str) -> None:
         """Deliver a target's orders one after the other: its mark only rises."""

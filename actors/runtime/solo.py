@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from actors.runtime.commands import Answer, Outcome
@@ -13,6 +12,7 @@ from actors.runtime.letters import Letter
 from actors.runtime.store import Store
 from events.base import Origin
 from events.ids import new_id
+from events.surroundings import now
 
 if TYPE_CHECKING:
     from actors.base import Command
@@ -43,9 +43,7 @@ class SoloWriter:
         """Carry out a command and give its answer."""
         answers: list[Answer] = []
         letter = Letter(type(command).__name__, {}, self._origin(), answers.append, command=command)
-        drainer = Drainer(
-            self.log, Store(self.log), self.author, _now, changed=lambda _entity: None
-        )
+        drainer = Drainer(self.log, Store(self.log), self.author, now, changed=lambda _entity: None)
         async with self._turn:
             self.entity.mailbox.append(letter)
             await drainer.drain(self.entity)
@@ -57,10 +55,6 @@ class SoloWriter:
             command_id=command_id,
             principal=self.principal,
             source=f"/standfast/{self.principal}",
-            time=_now(),
+            time=now(),
             correlation_id=command_id,
         )
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

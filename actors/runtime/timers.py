@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from events.address import EntityAddress
 
-SLEEP_SECONDS_MAX = 1.0
+LOOK_SECONDS = 1.0
 STEP_SECONDS = 1.0
 
 
@@ -21,7 +21,8 @@ STEP_SECONDS = 1.0
 class Timers:
     """Calls `fire(address)` once for each due time that is reached.
 
-    Due times are wall-clock times; between looks at the wall clock the monotonic clock runs. A
+    Due times are wall-clock times; between looks at the wall clock (every `look_seconds` at
+    least) the monotonic clock runs. A
     step of the wall clock of more than a second is reported by `stepped(offset_seconds)`.
     """
 
@@ -29,6 +30,7 @@ class Timers:
     monotonic: Callable[[], float]
     fire: Callable[[EntityAddress], None]
     stepped: Callable[[float], None]
+    look_seconds: float = LOOK_SECONDS
     _due: dict[EntityAddress, datetime] = field(default_factory=dict)
     _heap: list[tuple[datetime, EntityAddress]] = field(default_factory=list)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -80,6 +82,6 @@ class Timers:
         while self._heap and self._due.get(self._heap[0][1]) != self._heap[0][0]:
             heapq.heappop(self._heap)
         if not self._heap:
-            return SLEEP_SECONDS_MAX
+            return self.look_seconds
         left = (self._heap[0][0] - self.clock()).total_seconds()
-        return min(SLEEP_SECONDS_MAX, max(0.0, left))
+        return min(self.look_seconds, max(0.0, left))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
 
+from actors.runtime.service_book import ServiceBook
 from actors.service import Watched
 from effects.contract import Failed
 from effects.ending import end_tasks
@@ -20,15 +21,14 @@ from effects.recovery.actions import child_spec
 from effects.recovery.child import ChildName, Refused, Running
 from effects.recovery.process import ChildProcesses
 from events.service import ServiceConfigured, ServiceRetired
-from standfast.roles.service_book import ServiceBook
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
     from pathlib import Path
 
+    from actors.runtime.service_book import Change
     from events.log import Log
     from events.service import ServiceSettings
-    from standfast.roles.service_book import Change
 
 AT_ONCE_MAX = 4
 LOG_LOOK_SECONDS = 30.0

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from actors.runtime.reporter import Reporter
+from actors.runtime.service_book import ServiceBook
 from actors.service import Down, NoData, Watched
 from effects.heartbeat import Heartbeat
 from effects.lag import LAG_SECONDS_MAX, LoopLag
@@ -15,15 +17,13 @@ from evaluation.watching import Watching
 from events.reader import Start
 from events.service import ServiceConfigured, ServiceRetired
 from events.telemetry_log import PROBE, TelemetryReader
-from standfast.roles.reporter import Reporter
-from standfast.roles.service_book import ServiceBook
 
 if TYPE_CHECKING:
     from actors.runtime.commands import CommandClient
+    from actors.runtime.service_book import Change, Page
     from events.log import Log
     from events.telemetry import Vantage
     from events.telemetry_log import StoredBatch
-    from standfast.roles.service_book import Change, Page
 
 SWEEP_SECONDS = 1.0
 

@@ -7,6 +7,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from actors.runtime.service_book import ServiceBook
 from effects.clock import SystemClock
 from effects.heartbeat import HEARTBEAT_SECONDS, Heartbeat
 from effects.lag import LAG_SECONDS_MAX, LoopLag
@@ -16,18 +17,17 @@ from effects.probes.scheduler import CONCURRENCY_MAX, Scheduler
 from evaluation.series import probe_rows
 from events.service import ServiceConfigured, ServiceProbeRequested, ServiceRetired, TcpCheck
 from events.telemetry_log import TelemetryWriter
-from standfast.roles.service_book import ServiceBook
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from nats.aio.client import Client
 
+    from actors.runtime.service_book import Change
     from effects.ports import Observed
     from events.log import Log
     from events.service import Check
     from events.telemetry import Vantage
-    from standfast.roles.service_book import Change
 
 CANARY_TIMEOUT_SECONDS = 1.0
 

@@ -9,7 +9,8 @@ from actors.alert import AcknowledgeAlert, FireAlert, ResolveAlert
 from events.alert import AlertEscalated, AlertFired, AlertResolved, Escalation
 from events.effect import EffectIntended, EffectOutcomeUnknown, EffectSucceeded
 from events.host import HostClockStepped, HostReady
-from tests.hosting import Hosting, now
+from events.surroundings import now
+from tests.hosting import Hosting
 from tests.waiting import until
 
 if TYPE_CHECKING:

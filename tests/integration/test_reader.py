@@ -12,7 +12,7 @@ import pytest
 from events import reader
 from events.address import EntityAddress
 from events.log import Log
-from events.reader import OrderedReader, Start
+from events.reader import OrderedReader, Pace, Start
 from events.server import connect
 from events.service import ServiceProbeRequested
 from events.streams import StreamLimits, ensure_streams
@@ -188,12 +188,8 @@ async def _append_many(log: Log, address: str, count: int) -> None:
         await recorder.append(address, PROBED)
 
 
-async def test_a_consumer_that_is_lost_is_replaced(
-    log: Log, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(reader, "SILENCE_SECONDS", 0.5)
-    monkeypatch.setattr(reader, "HEARTBEAT_SECONDS", 0.2)
-    following = Follower(log)
+async def test_a_consumer_that_is_lost_is_replaced(log: Log, recorder: Recorder) -> None:
+    following = Follower(Log(log.client, log.identity, Pace(heartbeat_seconds=0.2, looks=2)))
     await following.until(9)
     manager = log.client.jsm()
     for consumer in await manager.consumers_info(STATE_STREAM):

@@ -80,7 +80,7 @@ class Executor:
         self._not_queued: set[str] = set()
         self._queue: asyncio.Queue[str] = asyncio.Queue()
         self._open: set[str] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], None] = {}
         self._is_finishing = False
         self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -236,13 +236,13 @@ class Executor:
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
-        self._tasks.add(task)
+        self._tasks[task] = None
         task.add_done_callback(self._done)
         return task
 
     def _done(self, task: asyncio.Task[None]) -> None:
         """Let an error that is ours end the executor: its next life goes on from the journal."""
-        self._tasks.discard(task)
+        self._tasks.pop(task, None)
         error = None if task.cancelled() else task.exception()
         if error is not None and not self._broken.done():
             self._broken.set_exception(error)

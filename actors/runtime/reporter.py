@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from actors.runtime.commands import Answer, CommandClient
+    from actors.runtime.service_book import Page, ServiceBook
     from evaluation.thresholds import Conclusion
     from evaluation.watching import Watching
     from events.streams import LogIdentity
-    from standfast.roles.service_book import Page, ServiceBook
 
 REPORTS_MAX = 64
 PATIENCE_SECONDS = 5.0
