@@ -6,7 +6,7 @@ from collections import OrderedDict
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import MetaData, bindparam, select
+from sqlalchemy import MetaData, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, IntegrityError, StatementError
 
@@ -51,6 +51,12 @@ class Store:
         """Give what every projection holds."""
         with self.engine.connect() as connection:
             return read_positions(connection)
+
+    def touch(self) -> None:
+        """Write one position as it is."""
+        mine = POSITIONS.c.projection == self.projections[0].name
+        with self.engine.begin() as connection:
+            connection.execute(update(POSITIONS).where(mine).values(version=POSITIONS.c.version))
 
     def forget(self) -> None:
         """Drop what is cached of the rows, after somebody else changed them."""

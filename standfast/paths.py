@@ -70,6 +70,21 @@ class StateDirectory:
         return self.root / "executor"
 
     @property
+    def watchdog(self) -> Path:
+        """What the watchdog has told, and how it is."""
+        return self.root / "watchdog"
+
+    @property
+    def emergency(self) -> Path:
+        """What is to be told, and to be known, that the log could not take."""
+        return self.root / "emergency"
+
+    @property
+    def pulse(self) -> Path:
+        """The newest heartbeat that passed prober, log and projections."""
+        return self.root / "pulse"
+
+    @property
     def projections(self) -> Path:
         """The SQLite database of the projections."""
         return self.root / "projections.db"

@@ -12,7 +12,7 @@ from effects.recovery.process import ChildProcesses
 from events.base import Value
 from events.build import build_id
 from standfast.paths import write_private
-from standfast.supervisor.processes import LOG, RAY, ROLES
+from standfast.supervisor.processes import LOG, RAY, ROLES, WATCHDOG
 
 if TYPE_CHECKING:
     from standfast.paths import StateDirectory
@@ -55,7 +55,7 @@ def processes_of(directory: StateDirectory) -> list[ProcessState]:
     children = ChildProcesses(directory.processes)
     return [
         _state(directory, SUPERVISOR, supervisor_pid(directory)),
-        *[_state(directory, name, pid_of(children, name)) for name in (LOG, RAY, *ROLES)],
+        *[_state(directory, name, pid_of(children, name)) for name in (WATCHDOG, LOG, RAY, *ROLES)],
     ]
 
 

@@ -24,6 +24,14 @@ class Receiver:
         """Give what was told, in order: firing or resolved."""
         return [str(entry["status"]) for entry in self.ledger]
 
+    def told(self, alert: str) -> list[str]:
+        """Give what was told of one alert, in order: firing or resolved."""
+        return [
+            str(entry["status"])
+            for entry in self.ledger
+            if entry["commonLabels"]["alertname"] == alert
+        ]
+
     def __enter__(self) -> Self:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         return self

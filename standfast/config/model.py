@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from actors.topology import find_cycle
 from effects.notifiers.settings import ReceiverSettings
+from effects.secrets import is_reference
 from events.address import EntityAddress, InvalidAddressError
 from events.alert import Escalation
 from events.base import NonNegativeSeconds, PositiveSeconds, Value
@@ -91,6 +92,19 @@ class AlertingConfiguration(Value):
     escalation: Escalation = Escalation()
 
 
+class WatchdogConfiguration(Value):
+    """Who is told when Standfast itself falls silent, and who outside notices when all does.
+
+    `dead_man_url` is asked for (GET) while all is well; whoever serves it tells when that ends.
+    """
+
+    receivers: tuple[str, ...] = Field(default=(), description="where none: those of alerting")
+    silence_seconds: PositiveSeconds = Field(default=30.0, ge=3)
+    repeat_seconds: PositiveSeconds = Field(default=300.0, description="then twice as long, ...")
+    dead_man_url: str = Field(default="", description="env:NAME or file:PATH: its path is a secret")
+    dead_man_interval_seconds: PositiveSeconds = 60.0
+
+
 class CorrelationConfiguration(Value):
     """How long a failed service's needs are probed before it is thought to be the cause."""
 
@@ -128,6 +142,7 @@ class Configuration(Value):
     log: LogConfiguration = LogConfiguration()
     projections: ProjectionConfiguration = ProjectionConfiguration()
     alerting: AlertingConfiguration = AlertingConfiguration()
+    watchdog: WatchdogConfiguration = WatchdogConfiguration()
     correlation: CorrelationConfiguration = CorrelationConfiguration()
     recovery: RecoveryConfiguration = RecoveryConfiguration()
     receivers: dict[str, ReceiverSettings] = Field(default_factory=dict)
@@ -148,6 +163,10 @@ class Configuration(Value):
             yield MisplacedError(("services", cycle[0], "depends_on"), message)
         yield from self._mistakes_of_web()
         yield from _unknown(("alerting", "receivers"), self.alerting.receivers, self.receivers)
+        yield from _unknown(("watchdog", "receivers"), self.watchdog.receivers, self.receivers)
+        if self.watchdog.dead_man_url and not is_reference(self.watchdog.dead_man_url):
+            message = "its path is a secret: give it as env:NAME or file:PATH"
+            yield MisplacedError(("watchdog", "dead_man_url"), message)
 
     def _mistakes_of_web(self) -> Iterator[MisplacedError]:
         address = self.web.address

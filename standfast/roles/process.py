@@ -19,6 +19,7 @@ from events.server import connect
 from standfast.paths import StateDirectory
 from standfast.running import say_build
 from standfast.runtime import Situation
+from standfast.supervisor.processes import WATCHDOG
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -35,7 +36,7 @@ BEATEN_FOR = frozenset({"executor", "projector", "web"})
 def main(arguments: list[str]) -> int:
     """Run `ROLE --state-dir DIRECTORY` until SIGTERM; gives the exit code."""
     parser = argparse.ArgumentParser(prog="standfast process", description=__doc__)
-    parser.add_argument("role", choices=sorted(_WORK))
+    parser.add_argument("role", choices=sorted((WATCHDOG, *_WORK)))
     parser.add_argument("--state-dir", type=Path, required=True)
     given = parser.parse_args(arguments)
     logging.basicConfig(
@@ -51,7 +52,7 @@ async def _run(role: str, situation: Situation) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    work = asyncio.create_task(_join(role, situation))
+    work = asyncio.create_task(_watchdog(situation) if role == WATCHDOG else _join(role, situation))
     told = asyncio.create_task(stop.wait())
     await asyncio.wait({work, told}, return_when=asyncio.FIRST_COMPLETED)
     if not work.done():
@@ -85,6 +86,13 @@ async def _beat(role: str, situation: Situation, client: Client) -> None:
     await asyncio.gather(lag.run(), heartbeat.run())
 
 
+async def _watchdog(situation: Situation) -> None:
+    """It joins nothing: what it watches may be lost altogether."""
+    from standfast.watchdog.watchdog import Watchdog  # noqa: PLC0415
+
+    await Watchdog(situation).run()
+
+
 async def _prober(situation: Situation, client: Client) -> None:
     from standfast.roles.prober import Prober, ProberSettings  # noqa: PLC0415  (each loads only its own)
 
@@ -101,9 +109,15 @@ async def _evaluator(situation: Situation, client: Client) -> None:
 
 
 async def _projector(situation: Situation, client: Client) -> None:
+    from standfast.roles.beating import keep_pulse  # noqa: PLC0415
     from standfast.roles.projector import Projector  # noqa: PLC0415
+    from standfast.watchdog.pulse import PulseFile  # noqa: PLC0415
 
-    await Projector(await Log.open(client), situation.projections_url).run()
+    projector = Projector(await Log.open(client), situation.projections_url)
+    pulse = PulseFile(situation.directory.pulse)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(projector.run())
+        group.create_task(keep_pulse(projector, client, pulse))
 
 
 async def _executor(situation: Situation, client: Client) -> None:

@@ -44,15 +44,26 @@ class Projector:
         self._names = tuple(projection.name for projection in projections)
         self._rebuilding = asyncio.Lock()
         self._requests: set[asyncio.Task[None]] = set()
+        self.is_open = False
 
     @property
     def sequence(self) -> int:
         """The sequence that the projections have reached."""
         return self._runner.sequence
 
+    async def head_sequence(self) -> int:
+        """Give the last sequence of the log, as its leader knows it."""
+        return await self._log.head_sequence()
+
+    async def touch(self) -> None:
+        """Write into the database, for proof that it takes it; not while it is built anew."""
+        if self.is_open:
+            await self._runner.touch()
+
     async def run(self) -> None:
         """Follow the log. Raises `AlreadyWrittenError` where another process writes the rows."""
         await self._runner.open()
+        self.is_open = True
         requests = await self._log.client.subscribe(REBUILD_SUBJECT, cb=self._requested)
         try:
             await self._publish(self._log.position(self._runner.sequence))

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from standfast.config.model import Configuration
     from standfast.paths import StateDirectory
 
-LOG, RAY = "log", "ray"
+LOG, RAY, WATCHDOG = "log", "ray", "watchdog"
 ROLES = ("prober", "evaluator", "executor", "projector", "web")
-KEEPS_SECRETS = frozenset({"prober", "executor"})
+"""The plain processes that join the log; the watchdog does not."""
+KEEPS_SECRETS = frozenset({WATCHDOG, "prober", "executor"})
 _REFERENCE = re.compile(r'"env:([A-Za-z_][A-Za-z0-9_]*)"')
 OBJECT_STORE_BYTES = 80_000_000
 STOP_SECONDS = 8.0

@@ -25,7 +25,7 @@ from standfast.running import SUPERVISOR, say_build
 from standfast.runtime import Runtime
 from standfast.supervisor.hosts import Hosts
 from standfast.supervisor.ports import kept_port
-from standfast.supervisor.processes import LOG, ROLES, log_spec, role_spec
+from standfast.supervisor.processes import LOG, ROLES, WATCHDOG, log_spec, role_spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -76,8 +76,10 @@ class Supervisor:
         Raises `StartFailedError`.
         """
         say_build(self.directory, SUPERVISOR)
-        address = await self._start_log()
+        address = self._prepare_log()
         self._write_files(address)
+        await self._start_child(self._role(WATCHDOG))  # first: it expects the others from now on
+        await self._start_log()
         self._client = await self._connect(address)
         limits = self.loaded.configuration.log.limits()
         await ensure_streams(self._client, limits)
@@ -89,7 +91,7 @@ class Supervisor:
         self.said(f"the configuration is in force ({facts} changes)")
         self._watch_all()
 
-    async def _start_log(self) -> ServerAddress:
+    def _prepare_log(self) -> ServerAddress:
         configured = self.loaded.configuration.log
         if configured.url:
             from effects.secrets import resolve  # noqa: PLC0415
@@ -98,11 +100,17 @@ class Supervisor:
         runs = isinstance(self.children.look(LOG), Running)
         port = kept_port(self.directory.log / "port", keep=runs)
         try:
-            address = prepare_server(self.directory.log, port)
+            return prepare_server(self.directory.log, port)
+        except ServerUnusableError as error:
+            raise StartFailedError(str(error)) from error
+
+    async def _start_log(self) -> None:
+        if self.loaded.configuration.log.url:
+            return
+        try:
             await self._start_child(log_spec(self.directory))
         except ServerUnusableError as error:
             raise StartFailedError(str(error)) from error
-        return address
 
     async def _start_roles(self) -> None:
         for role in ROLES:
@@ -157,7 +165,7 @@ class Supervisor:
 
     def _watch_all(self) -> None:
         assert self._hosts is not None, "everything is started"
-        specs = [self._role(role) for role in ROLES]
+        specs = [self._role(role) for role in (WATCHDOG, *ROLES)]
         if not self.loaded.configuration.log.url:
             specs.append(log_spec(self.directory))
         for spec in specs:
@@ -197,6 +205,8 @@ class Supervisor:
         after = loaded.configuration
         if before.receivers != after.receivers:
             await self.children.restart(self._role("executor"))
+        if (before.receivers, before.watchdog) != (after.receivers, after.watchdog):
+            await self.children.restart(self._role(WATCHDOG))
         if before.web != after.web:
             await self.children.restart(self._role("web"))
         return facts
@@ -215,6 +225,7 @@ class Supervisor:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.children.stop(WATCHDOG)  # first: an end that is wanted is no silence
         await self._stop_services()
         await asyncio.gather(*[self.children.stop(role) for role in ROLES])
         if self._hosts is not None:

@@ -22,12 +22,13 @@ from events.server import connect
 from standfast.paths import StateDirectory
 from standfast.runtime import Situation
 from standfast.supervisor.hosts import HOSTED
-from standfast.supervisor.processes import ROLES
+from standfast.supervisor.processes import ROLES, WATCHDOG
 from tests.standing import Standing
 from tests.waiting import until
 
 TARGETS = [EntityAddress("service", name) for name in ("demo-cache", "demo-app", "demo-database")]
 VICTIMS = (
+    "watchdog",
     "service-host",
     "alert-host",
     "recovery-host",
@@ -146,7 +147,7 @@ async def test_a_killed_supervisor_is_succeeded_by_one_that_starts_nothing_twice
     await until(lambda: standing.output.count("ready:") == 2, 60)
     assert standing.pids() == before
     roles = [one.pid for one in psutil.process_iter() if _is_role_of(one, standing)]
-    assert sorted(roles) == sorted(before[role] for role in ROLES)
+    assert sorted(roles) == sorted(before[role] for role in (WATCHDOG, *ROLES))
     client = await connect(Situation.read(StateDirectory(standing.directory)).runtime.address, "t")
     await _all_serve(standing, client)
     await client.close()

@@ -307,3 +307,16 @@ def refusal(content: bytes) -> InvalidConfigurationError | None:
     except InvalidConfigurationError as error:
         return error
     return None
+
+
+def test_the_sample_configuration_is_a_good_one() -> None:
+    configuration = load_file(
+        Path(__file__).parents[2] / "docs" / "standfast.sample.yaml"
+    ).configuration
+    assert configuration.watchdog.dead_man_url == "env:DEAD_MAN_URL"
+
+
+def test_a_dead_man_url_is_a_reference() -> None:
+    (mistake,) = mistakes(GOOD + "watchdog: {dead_man_url: 'https://example.org/ping/1'}\n")
+    assert "env:NAME" in mistake
+    assert "ping" not in mistake

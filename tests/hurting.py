@@ -1,0 +1,73 @@
+"""What tests do to a Standfast: kill, freeze, and find again what they did."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from typing import TYPE_CHECKING
+
+from tests.waiting import until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.standing import Standing
+
+WATCHDOG = "watchdog"
+
+
+def configuration(
+    receiver_url: str, services: dict[str, int], *, more: str = "", needs: str = ""
+) -> str:
+    """Give a configuration of TCP services by name and port; `needs` is needed by all others."""
+    lines = []
+    for name, port in services.items():
+        depends = f"depends_on: [{needs}], " if needs and name != needs else ""
+        check = f"{{kind: tcp, port: {port}, interval_seconds: 0.5, timeout_seconds: 0.4}}"
+        lines.append(f"  {name}: {{{depends}checks: [{check}]}}")
+    return f"""
+platform: {{name: hurt}}
+services:
+{chr(10).join(lines)}
+receivers:
+  team: {{type: webhook, url: "{receiver_url}"}}
+alerting: {{receivers: [team]}}
+{more}
+"""
+
+
+def kill_all_but(standing: Standing, spared: str) -> None:
+    """Kill -9 the supervisor and all it started, in one go, except for one process."""
+    keeps = standing.pid_of(spared)
+    standing.kill()
+    for pid in standing.everything():
+        if pid != keeps:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def frozen(pid: int) -> Iterator[None]:
+    """Stop a process for a while (SIGSTOP), as a machine that hangs would."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+async def end(standing: Standing) -> None:
+    """End it in order, also where its supervisor was killed: a successor finds what is left."""
+    assert standing.process is not None
+    if standing.process.poll() is not None:
+        standing.start()
+        await standing.wait_ready()
+    standing.stop()
+
+
+async def replaced(standing: Standing, name: str, timeout_seconds: float = 20.0) -> None:
+    """Kill -9 one process, and wait until its successor runs."""
+    pid = standing.pid_of(name)
+    os.kill(pid, signal.SIGKILL)
+    await until(lambda: standing.pid_of(name) != pid, timeout_seconds)

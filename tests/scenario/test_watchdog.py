@@ -1,0 +1,131 @@
+"""When Standfast itself falls silent people are told, once, and told when it is back."""
+
+from __future__ import annotations
+
+import http.server
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.hurting import configuration, end, frozen, kill_all_but, replaced
+from tests.receiver import Receiver
+from tests.standing import Standing
+from tests.waiting import until
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
+
+SILENT, IMPAIRED = "StandfastSilent", "StandfastImpaired"
+
+
+class DeadMan:
+    """The outside: it counts who says to be alive."""
+
+    def __init__(self) -> None:
+        self.pings: list[float] = []
+        pings = self.pings
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                pings.append(time.monotonic())
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002
+                """Say nothing."""
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/ping/secret"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as found:
+        yield found
+
+
+@pytest.fixture
+def dead_man(monkeypatch: pytest.MonkeyPatch) -> Iterator[DeadMan]:
+    found = DeadMan()
+    monkeypatch.setenv("DEAD_MAN_URL", found.url)
+    yield found
+    found.server.shutdown()
+    found.server.server_close()
+
+
+@pytest.fixture
+async def standing(
+    tmp_path: Path, receiver: Receiver, dead_man: DeadMan
+) -> AsyncIterator[Standing]:
+    assert dead_man.url
+    more = "watchdog: {dead_man_url: 'env:DEAD_MAN_URL', dead_man_interval_seconds: 1}"
+    config = tmp_path / "standfast.yaml"
+    config.write_text(configuration(receiver.url, {"here": receiver.port}, more=more))
+    found = Standing(tmp_path / "state", config)
+    found.start()
+    yield found
+    await end(found)
+
+
+async def test_when_all_but_the_watchdog_is_killed_people_are_told_once_until_it_is_back(
+    standing: Standing, receiver: Receiver, dead_man: DeadMan
+) -> None:
+    await standing.wait_ready()
+    await until(lambda: dead_man.pings)
+    kill_all_but(standing, "watchdog")
+    began = time.monotonic()
+    await until(lambda: receiver.told(SILENT) == ["firing"], 60)
+    took_seconds = time.monotonic() - began
+    assert took_seconds < 60
+    (page,) = receiver.ledger
+    text = page["commonAnnotations"]["description"]
+    assert all(name in text for name in ("supervisor", "log", "prober", "ray", "web")), text
+    assert time.monotonic() - dead_man.pings[-1] > 10, "no ping while the heart does not beat"
+    standing.start()
+    await until(lambda: receiver.told(SILENT) == ["firing", "resolved"], 60)
+    await standing.wait_ready()
+    count = len(dead_man.pings)
+    await until(lambda: len(dead_man.pings) > count)
+    assert receiver.statuses() == ["firing", "resolved"]
+
+
+async def test_a_page_outlives_the_watchdog_that_sent_it(
+    standing: Standing, receiver: Receiver
+) -> None:
+    await standing.wait_ready()
+    with frozen(standing.pid_of("prober")):
+        await until(lambda: receiver.told(SILENT) == ["firing"], 60)
+        await replaced(standing, "watchdog")
+        await until(lambda: "StandfastSilent" in _status(standing), 10)
+        await replaced(standing, "watchdog")
+    await until(lambda: receiver.told(SILENT) == ["firing", "resolved"], 30)
+
+
+def _status(standing: Standing) -> str:
+    return (standing.directory / "watchdog" / "status.json").read_text()
+
+
+async def test_a_stopped_page_is_named_and_not_called_silence(
+    standing: Standing, receiver: Receiver
+) -> None:
+    await standing.wait_ready()
+    with frozen(standing.pid_of("web")):
+        await until(lambda: receiver.told(IMPAIRED) == ["firing"], 60)
+        (page,) = receiver.ledger
+        assert page["commonLabels"]["severity"] == "warning"
+        assert "web (stopped since" in page["commonAnnotations"]["description"]
+    await until(lambda: receiver.told(IMPAIRED) == ["firing", "resolved"], 30)
+    assert receiver.told(SILENT) == []
+
+
+async def test_an_orderly_end_pages_nobody(standing: Standing, receiver: Receiver) -> None:
+    await standing.wait_ready()
+    standing.stop()
+    assert receiver.ledger == []
+    standing.start()
+    await standing.wait_ready()
+    assert receiver.ledger == []
