@@ -6,6 +6,8 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from events.base import generation_of, named_in
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -27,7 +29,7 @@ class Assignment:
     @property
     def key(self) -> str:
         """What is the same however often this intent is handed over."""
-        return f"{self.entity}#{self.intent.number}"
+        return named_in(generation_of(self.fence), f"{self.entity}#{self.intent.number}")
 
     def text(self, name: str) -> str:
         """Give an argument as text; nothing where it is missing."""

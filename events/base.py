@@ -25,6 +25,9 @@ class Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
 
 
+FENCE_BITS = 40
+"""How much of a fence is the sequence: a trillion commits, and programs read 53 bits exactly."""
+
 Registry: TypeAlias = "dict[str, type[Event]]"
 _TYPE_PARTS = ("standfast", "<domain>", "<fact>", "v<number>")
 
@@ -54,20 +57,26 @@ class Event(Value):
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A place in one life of one log. Positions of different generations don't compare."""
+    """A place in a log, under the first generation that had it: see `LogIdentity.place_of`."""
 
     log_id: str
     generation: int
     sequence: int
 
-    def is_before(self, other: Position) -> bool:
-        """Say whether this place is earlier; both must be of one generation of one log."""
-        assert self.same_life(other), f"{self} and {other} are of different lives of a log"
-        return self.sequence < other.sequence
 
-    def same_life(self, other: Position) -> bool:
-        """Say whether both places can be compared at all."""
-        return (self.log_id, self.generation) == (other.log_id, other.generation)
+def fence_of(generation: int, sequence: int) -> int:
+    """Give a number that rises with every commit, also where a restored log's sequences go back."""
+    return (generation - 1) << FENCE_BITS | sequence
+
+
+def generation_of(fence: int) -> int:
+    """Give the generation that a fence is of."""
+    return (fence >> FENCE_BITS) + 1
+
+
+def named_in(generation: int, name: str) -> str:
+    """Give a name that no other generation gives to something else."""
+    return name if generation == 1 else f"{name}~{generation}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from nats.errors import ConnectionClosedError, NoRespondersError
-from nats.errors import Error as NatsError
-from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
+from nats.errors import ConnectionClosedError
+from nats.js.errors import NotFoundError
 
-from events.base import Position
+from events.appending import ACKNOWLEDGE_SECONDS, BACKOFF_SECONDS, UNCERTAIN, Append
 from events.commit import (
-    DIGEST_HEADER,
     Commit,
     Head,
     StoredCommit,
@@ -26,10 +23,11 @@ from events.log_errors import (
     CommitTooLargeError,
     ConflictError,
     LogFullError,
+    LogReplacedError,
     LogUnavailableError,
 )
-from events.reader import PACE, Message, OrderedReader, Pace, Start
-from events.streams import LogIdentity, identity_of
+from events.reader import PACE, Message, OrderedReader, Pace, Start, stored_moment
+from events.state_stream import STREAM_NOT_FOUND, find_state_stream, state_streams
 from events.subjects import STATE_STREAM, entity_of, state_subject
 
 if TYPE_CHECKING:
@@ -39,33 +37,51 @@ if TYPE_CHECKING:
     from nats.js.api import RawStreamMsg
 
     from events.address import EntityAddress
+    from events.base import Position
+    from events.identity import LogIdentity
 
 T = TypeVar("T")
-__all__ = ["CommitTooLargeError", "ConflictError", "Log", "LogFullError", "LogUnavailableError"]
+__all__ = [
+    "CommitTooLargeError",
+    "ConflictError",
+    "Log",
+    "LogFullError",
+    "LogReplacedError",
+    "LogUnavailableError",
+]
 
-ACKNOWLEDGE_SECONDS = 2.0
 PATIENCE_SECONDS = 10.0
-BACKOFF_SECONDS = 0.02
 HEADER_BYTES = 512
-WRONG_LAST_SEQUENCE = 10071
-_EXPECTED_HEADER = "Nats-Expected-Last-Subject-Sequence"
-_UNCERTAIN = (TimeoutError, NoRespondersError, NoStreamResponseError, NatsError, OSError)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Log:
-    """The state stream of one log, as its writers and readers see it."""
+    """The state stream of one generation of one log, as its writers and readers see it."""
 
-    def __init__(self, client: Client, identity: LogIdentity, pace: Pace = PACE) -> None:
+    def __init__(
+        self,
+        client: Client,
+        identity: LogIdentity,
+        pace: Pace = PACE,
+        stream: str = STATE_STREAM,
+    ) -> None:
         """Use `Log.open`, which also reads the identity."""
         self._client = client
         self._manager = client.jsm(timeout=ACKNOWLEDGE_SECONDS)
-        self.identity, self.pace = identity, pace
+        self.identity, self.pace, self.stream = identity, pace, stream
 
     @classmethod
     async def open(cls, client: Client, pace: Pace = PACE) -> Log:
-        """Open the log on a server whose streams exist (see `streams.ensure_streams`)."""
-        info = await client.jsm().stream_info(STATE_STREAM)
-        return cls(client, identity_of(info), pace)
+        """Open the log on a server whose streams exist (see `streams.ensure_streams`).
+
+        Raises `NotFoundError` where there is none, `LogUnavailableError` while it is restored.
+        """
+        found = await find_state_stream(client)
+        if found is None:
+            if await state_streams(client):
+                raise LogUnavailableError("the log is closed: it is being restored")
+            raise NotFoundError(code=404, description="the log has no state stream")
+        return cls(client, found.identity, pace, found.name)
 
     @property
     def client(self) -> Client:
@@ -73,8 +89,8 @@ class Log:
         return self._client
 
     def position(self, sequence: int) -> Position:
-        """Give the position of a sequence in this life of the log."""
-        return Position(self.identity.log_id, self.identity.generation, sequence)
+        """Give the position of a sequence: under the first generation that had it."""
+        return self.identity.position(sequence)
 
     @property
     def commit_bytes_max(self) -> int:
@@ -85,13 +101,14 @@ class Log:
         """Append a commit if its entity is still where the commit says, and give the new head.
 
         A lost acknowledgement is resolved by asking the stream's leader what landed.
-        Raises `ConflictError`, `CommitTooLargeError`, `LogFullError`, `LogUnavailableError`.
+        Raises `ConflictError`, `CommitTooLargeError`, `LogFullError`, `LogUnavailableError`
+        and, where the log was restored meanwhile, `LogReplacedError`.
         """
         payload = encode_commit(commit)
         if len(payload) > self.commit_bytes_max:
             message = f"{len(payload)} bytes of {self.commit_bytes_max} allowed"
             raise CommitTooLargeError(message)
-        attempt = _Append(self, commit, payload)
+        attempt = Append(self, commit, payload)
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 return await attempt.run()
@@ -107,18 +124,18 @@ class Log:
     async def last_message(self, subject: str) -> RawStreamMsg | None:
         """Read the newest message of a subject (wildcards allowed) from the stream's leader."""
         return await self._ask(
-            lambda: self._manager.get_msg(STATE_STREAM, subject=subject, direct=False)
+            lambda: self._manager.get_msg(self.stream, subject=subject, direct=False)
         )
 
     async def message(self, sequence: int) -> RawStreamMsg | None:
         """Read the message at a sequence from the stream's leader, or None where it is missing."""
         return await self._ask(
-            lambda: self._manager.get_msg(STATE_STREAM, seq=sequence, direct=False)
+            lambda: self._manager.get_msg(self.stream, seq=sequence, direct=False)
         )
 
     async def head_sequence(self) -> int:
         """Give the last sequence of the whole log, as its leader knows it."""
-        info = await self._ask(lambda: self._manager.stream_info(STATE_STREAM))
+        info = await self._ask(lambda: self._manager.stream_info(self.stream))
         assert info is not None, "a log has its state stream"
         return int(info.state.last_seq)
 
@@ -132,11 +149,13 @@ class Log:
                 while True:
                     try:
                         return await question()
-                    except NotFoundError:
-                        return None
+                    except NotFoundError as error:
+                        if error.err_code != STREAM_NOT_FOUND:
+                            return None
+                        await asyncio.sleep(BACKOFF_SECONDS)
                     except ConnectionClosedError as error:
                         raise LogUnavailableError(str(error)) from error
-                    except _UNCERTAIN:
+                    except UNCERTAIN:
                         await asyncio.sleep(BACKOFF_SECONDS)
         except TimeoutError as error:
             message = f"the log did not answer within {PATIENCE_SECONDS:g} s"
@@ -155,7 +174,7 @@ class Log:
         end = last if until is None else min(last, until)
         newest, is_certain = await self._last_matching(filters)
         needed = min(end, newest)
-        reader = OrderedReader(self._client, STATE_STREAM, filters, start, pace=self.pace)
+        reader = OrderedReader(self._client, self.stream, filters, start, pace=self.pace)
         try:
             waiting = await reader.open()
             if waiting == 0 and (start.time is not None or needed < start.sequence):
@@ -182,7 +201,7 @@ class Log:
 
     async def _next_message(self, subject: str, sequence: int) -> RawStreamMsg:
         return await self._manager.get_msg(
-            STATE_STREAM, seq=sequence, subject=subject, next=True, direct=False
+            self.stream, seq=sequence, subject=subject, next=True, direct=False
         )
 
     async def _last_matching(self, filters: Sequence[str]) -> tuple[int, bool]:
@@ -202,7 +221,7 @@ class Log:
         With `headers_only` their payloads are left out.
         """
         reader = OrderedReader(
-            self._client, STATE_STREAM, filters, start, headers_only=headers_only, pace=self.pace
+            self._client, self.stream, filters, start, headers_only=headers_only, pace=self.pace
         )
         try:
             await reader.open()
@@ -234,67 +253,20 @@ class Log:
         )
 
 
-@dataclass(slots=True)
-class _Append:
-    """One append, through lost acknowledgements and conflicts that are none."""
-
-    log: Log
-    commit: Commit
-    payload: bytes
-
-    async def run(self) -> Head:
-        """Publish until it is known to have landed, or to have lost."""
-        delay = BACKOFF_SECONDS
-        headers = {
-            _EXPECTED_HEADER: str(self.commit.previous.sequence),
-            DIGEST_HEADER: digest_of(self.payload).hex(),
-        }
-        while True:
-            head = await self._publish(headers)
-            if head is not None:
-                return head
-            await asyncio.sleep(delay)
-            delay = min(1.0, delay * 2)
-
-    async def _publish(self, headers: dict[str, str]) -> Head | None:
-        subject = state_subject(self.commit.entity)
-        try:
-            acknowledged = await self.log.client.jetstream().publish(
-                subject, self.payload, timeout=ACKNOWLEDGE_SECONDS, headers=headers
-            )
-        except APIError as error:
-            return await self._refused(error)
-        except ConnectionClosedError as error:
-            raise LogUnavailableError(str(error)) from error
-        except _UNCERTAIN:
-            return await self._landed()
-        return Head(acknowledged.seq, digest_of(self.payload))
-
-    async def _refused(self, error: APIError) -> Head | None:
-        if error.err_code == WRONG_LAST_SEQUENCE:
-            return await self._landed()
-        message = f"the log refused a commit of {self.commit.entity}: {error.description}"
-        raise LogFullError(message) from error
-
-    async def _landed(self) -> Head | None:
-        """Ask the leader: the new head if it landed, None if it may still be tried again."""
-        last = await self.log.last_message(state_subject(self.commit.entity))
-        actual = 0 if last is None else int(last.seq or 0)
-        if last is not None and last.data == self.payload:  # the commit's id is in the payload
-            return Head(actual, digest_of(self.payload))
-        if actual == self.commit.previous.sequence:
-            return None
-        raise ConflictError(self.commit.entity, self.commit.previous.sequence, actual)
+def stored_at(raw: RawStreamMsg) -> datetime:
+    """Give when a message was stored, in UTC."""
+    assert raw.time is not None
+    moment = raw.time.astimezone(UTC)
+    return stored_moment(raw.headers, (moment - _EPOCH) // timedelta(microseconds=1))
 
 
 def _stored_from_raw(log: Log, raw: RawStreamMsg) -> StoredCommit:
     assert raw.subject is not None
-    assert raw.time is not None
     payload = raw.data or b""
     return StoredCommit(
         commit=decode_commit(payload, entity_of(raw.subject)),
         position=log.position(int(raw.seq or 0)),
-        stored=raw.time.astimezone(UTC),
+        stored=stored_at(raw),
         digest=digest_of(payload),
         bytes=len(payload),
     )

@@ -21,6 +21,13 @@ class LogUnavailableError(ConnectionError):
     """The log did not answer in time. Whether the last commit landed must be read again."""
 
 
+class LogReplacedError(LogUnavailableError):
+    """The log was restored: another generation took the place of the one that was opened.
+
+    All that is held in memory of it may never have happened. Open the log and read it anew.
+    """
+
+
 class LogFullError(Exception):
     """The log refuses more: its disk or its limit is full."""
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from nats.aio.subscription import Subscription
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+STORED_HEADER = "Standfast-Stored"
+"""When a message was stored first, where it was brought from elsewhere: microseconds since 1970."""
 RETRY_SECONDS = 0.5
 INACTIVE_SECONDS = 60.0
 PENDING_BYTES_MAX = 64 * 1024 * 1024
@@ -64,6 +66,12 @@ class Start:
 
     sequence: int = 1
     time: datetime | None = None
+
+
+def stored_moment(headers: dict[str, str] | None, microseconds: int) -> datetime:
+    """Give when a message was stored: by the server that has it, or by the one it came from."""
+    first = headers.get(STORED_HEADER) if headers else None
+    return _EPOCH + timedelta(microseconds=microseconds if first is None else int(first))
 
 
 class OrderedReader:
@@ -205,7 +213,7 @@ class OrderedReader:
             Message(
                 subject=message.subject,
                 sequence=self._last_sequence,
-                stored=_EPOCH + timedelta(microseconds=int(parts[-2]) // 1000),
+                stored=stored_moment(message.headers, int(parts[-2]) // 1000),
                 payload=message.data,
                 headers=message.headers,
                 pending=self.pending,

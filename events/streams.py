@@ -1,4 +1,4 @@
-"""The three streams of a log, their settings, and the log's identity in their metadata."""
+"""The three streams of a log and their settings; metadata of the state stream say whose it is."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from nats.js.api import (
 )
 from nats.js.errors import NotFoundError
 
+from events.identity import LogIdentity, identity_in, metadata_of
 from events.ids import new_id
+from events.state_stream import find_state_stream, reopen_state_stream
 from events.subjects import (
     CHECKPOINT_STREAM,
     CHECKPOINT_SUBJECTS,
@@ -27,17 +29,9 @@ from events.subjects import (
 if TYPE_CHECKING:
     from nats.aio.client import Client
 
-LOG_ID_KEY = "standfast-log-id"
-GENERATION_KEY = "standfast-generation"
+__all__ = ["LogIdentity", "StreamLimits", "ensure_streams", "identity_of"]
+
 CHECKPOINTS_KEPT = 24
-
-
-@dataclass(frozen=True, slots=True)
-class LogIdentity:
-    """Which log, and which life of it: the generation rises when the log was restored."""
-
-    log_id: str
-    generation: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,24 +47,36 @@ class StreamLimits:
 
 def identity_of(info: StreamInfo) -> LogIdentity:
     """Read the log's identity from the state stream's metadata."""
-    metadata = info.config.metadata or {}
-    return LogIdentity(metadata[LOG_ID_KEY], int(metadata[GENERATION_KEY]))
+    return identity_in(info.config.metadata or {})
 
 
 async def ensure_streams(client: Client, limits: StreamLimits) -> LogIdentity:
-    """Create the streams that are missing, and give the log's identity."""
+    """Create the streams that are missing, and give the log's identity.
+
+    A state stream that a restore closed and did not replace is opened again.
+    """
     manager = client.jsm()
-    for config in _configurations(limits):
+    state = await find_state_stream(client) or await reopen_state_stream(client)
+    if state is None:
+        await manager.add_stream(_state(limits))
+    for config in (_telemetry(limits), _checkpoints(limits)):
         assert config.name is not None
         try:
             await manager.stream_info(config.name)
         except NotFoundError:
             await manager.add_stream(config)
-    return identity_of(await manager.stream_info(STATE_STREAM))
+    state = state or await find_state_stream(client)
+    assert state is not None, "it is there by now"
+    return state.identity
 
 
-def _configurations(limits: StreamLimits) -> list[StreamConfig]:
-    return [_state(limits), _telemetry(limits), _checkpoints(limits)]
+async def telemetry_identity(client: Client, log: LogIdentity) -> LogIdentity:
+    """Give whose telemetry it is: it is not restored with the log, and has lives of its own."""
+    try:
+        metadata = (await client.jsm().stream_info(TELEMETRY_STREAM)).config.metadata or {}
+        return identity_in(metadata)
+    except KeyError:  # it was made by an earlier build, together with its log
+        return log
 
 
 def _state(limits: StreamLimits) -> StreamConfig:
@@ -85,7 +91,7 @@ def _state(limits: StreamLimits) -> StreamConfig:
         deny_delete=True,
         deny_purge=True,
         allow_direct=False,
-        metadata={LOG_ID_KEY: new_id(), GENERATION_KEY: "1"},
+        metadata=metadata_of(LogIdentity(new_id(), 1)),
     )
 
 
@@ -100,6 +106,7 @@ def _telemetry(limits: StreamLimits) -> StreamConfig:
         max_age=limits.telemetry_age_seconds,
         discard=DiscardPolicy.OLD,
         persist_mode=PersistMode.ASYNC if limits.replicas == 1 else None,
+        metadata=metadata_of(LogIdentity(new_id(), 1)),
     )
 
 

@@ -76,3 +76,4 @@ def control_subject(process: str, verb: str) -> str:
 
 STOP_CHILDREN_SUBJECT = control_subject("executor", "stop-children")
 PROJECTED_SUBJECT = "sfn.projected"
+GENERATION_SUBJECT = "sfn.generation"

@@ -84,7 +84,7 @@ def _unfit(log: Log, projections: Sequence[Projection], held: dict[str, Held]) -
             what = "it holds nothing yet"
         elif mine.version != projection.version:
             what = f"it is of version {mine.version}, not {projection.version}"
-        elif not mine.position.same_life(log.position(0)):
+        elif log.identity.place_of(mine.position) is None:
             what = f"it is of another life of the log: {mine.position}"
         else:
             continue

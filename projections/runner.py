@@ -11,6 +11,7 @@ from events.subjects import STATE_SUBJECTS
 from projections.beside import clear_beside, open_beside, swap
 from projections.catalogue import PROJECTIONS
 from projections.database import WriterLock, open_writer
+from projections.given_up import enter_life
 from projections.intake import chunks, read_commit
 from projections.journal import JOURNAL_PROJECTION
 from projections.lost import keep_lost, lost_since, newest_commits
@@ -84,7 +85,8 @@ class Runner:
     async def _keep_what_is_lost(self, held: dict[str, Held]) -> bool:
         """Say whether the log has lost commits that were taken in; they are written down first."""
         mine = held.get(JOURNAL_PROJECTION.name)
-        if mine is None or not mine.position.same_life(self._log.position(0)):
+        await self._in_thread(enter_life, self.store.engine, self._log.identity, mine)
+        if mine is None or self._log.identity.place_of(mine.position) is None:
             return False
         newest = await self._in_thread(newest_commits, self.store.engine)
         lost = await lost_since(self._log, newest)
@@ -146,8 +148,8 @@ class Runner:
     def _stale(self, projection: Projection, held: dict[str, Held], head: int) -> bool:
         """Say whether rows are of another life of the log, of its lost end, or another version."""
         mine = held[projection.name]
-        alive = mine.position.same_life(self._log.position(0)) and mine.position.sequence <= head
-        return not alive or mine.version != projection.version
+        place = self._log.identity.place_of(mine.position)
+        return place is None or place > head or mine.version != projection.version
 
     def _first(self, held: dict[str, Held], stale: Sequence[Projection]) -> int:
         """Give the sequence that all projections have, once the stale ones are built anew."""

@@ -10,6 +10,7 @@ from sqlalchemy import MetaData, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, IntegrityError, StatementError
 
+from projections.given_up import GIVEN_UP, LIVES
 from projections.lost import LOST
 from projections.positions import ERRORS, POSITIONS, error_row, position_row, read_positions
 
@@ -43,7 +44,7 @@ class Store:
 
     def create(self) -> None:
         """Create the tables that are missing."""
-        tables = [*BOOKKEEPING, LOST, *self.tables]
+        tables = [*BOOKKEEPING, LOST, GIVEN_UP, LIVES, *self.tables]
         with self.engine.begin() as connection:
             MetaData.create_all(tables[0].metadata, connection, tables=tables)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from events.base import Position
+    from events.identity import LogIdentity
 
 ROWS_A_READ = 1_000
 
@@ -33,16 +33,22 @@ class KeptCommit:
 class KeptCopy:
     """The copy, read once and in order beside the log; `last` is where it ends, 0 for none."""
 
-    def __init__(self, connection: Connection | None, position: Position) -> None:
-        """Read from a moment of the projections; a copy of another life of the log is no copy."""
+    def __init__(self, connection: Connection | None, log: LogIdentity) -> None:
+        """Read from a moment of the projections.
+
+        Of an earlier life of the log it is a copy as far as that is part of the present one.
+        """
         self._rows: Iterator[KeptCommit] = iter(())
         self.last = 0
         self.lost: tuple[KeptCommit, ...] = ()
         held = None if connection is None else read_positions(connection)
         mine = (held or {}).get(JOURNAL_PROJECTION.name)
-        if connection is not None and mine is not None and mine.position.same_life(position):
-            self._rows = _commits(connection)
-            self.last = mine.position.sequence
+        if connection is not None and mine is not None and mine.position.log_id == log.log_id:
+            position = mine.position
+            place = log.place_of(position)
+            shared = dict(log.shared).get(position.generation, 0)
+            self.last = shared if place is None else place
+            self._rows = _commits(connection, self.last)
             self.lost = tuple(KeptCommit(**row) for row in read_lost(connection))
         self._ahead = next(self._rows, None)
 
@@ -55,11 +61,13 @@ class KeptCopy:
         return None
 
 
-def _commits(connection: Connection) -> Iterator[KeptCommit]:
-    """Give all commits that are remembered: by their events, or as the end of a chain."""
+def _commits(connection: Connection, last: int) -> Iterator[KeptCommit]:
+    """Give the commits that are remembered up to one: by their events, or as a chain's end."""
     by_events = select(JOURNAL.c.sequence, JOURNAL.c.entity, JOURNAL.c.digest)
     by_chains = select(HEADS.c.sequence, HEADS.c.entity, HEADS.c.digest)
     statement = union(by_events, by_chains).order_by("sequence")
     rows = connection.execution_options(yield_per=ROWS_A_READ).execute(statement)
     for row in rows:
+        if row.sequence > last:
+            return
         yield KeptCommit(row.sequence, row.entity, row.digest)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from actors.base import state_name
@@ -15,6 +14,7 @@ from actors.policies.base import PolicyState
 from actors.runtime.store import Entities, Store
 from actors.service import Unproven, Watched
 from events.address import EntityAddress
+from events.log import stored_at
 from events.placement import BucketRange
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ async def cut_of(log: Log, sequence: int) -> Cut:
 
 async def _cut(log: Log, sequence: int) -> Cut:
     message = await log.message(sequence) if sequence else None
-    time = None if message is None or message.time is None else message.time.astimezone(UTC)
+    time = None if message is None else stored_at(message)
     return Cut(sequence, time)
 
 
@@ -95,8 +95,8 @@ async def _stored_from(log: Log, sequence: int, last: int) -> tuple[int, datetim
     """Give the first commit from a sequence on, and when it was stored; missing ones are passed."""
     for place in range(sequence, last + 1):
         message = await log.message(place)
-        if message is not None and message.time is not None:
-            return place, message.time.astimezone(UTC)
+        if message is not None:
+            return place, stored_at(message)
     return last, None
 
 

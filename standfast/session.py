@@ -41,7 +41,10 @@ class Session:
 
     def commands(self, principal: str) -> CommandClient:
         """Give what sends commands for a person."""
-        return CommandClient(self.client, principal=principal, source="/standfast/cli")
+        generation = self.log.identity.generation
+        return CommandClient(
+            self.client, principal=principal, source="/standfast/cli", generation=generation
+        )
 
 
 @asynccontextmanager

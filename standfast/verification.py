@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from events.address import InvalidAddressError
 from events.commit import DIGEST_HEADER, Head, UnreadableCommitError, digest_of
 from events.reader import OrderedReader, Start
-from events.subjects import STATE_STREAM, STATE_SUBJECTS, entity_of
+from events.subjects import STATE_SUBJECTS, entity_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable
@@ -163,7 +163,7 @@ async def read_all(log: Log, head: int) -> AsyncGenerator[list[Message], None]:
     """
     begin = 1
     while begin <= head:
-        reader = OrderedReader(log.client, STATE_STREAM, [STATE_SUBJECTS], Start(begin))
+        reader = OrderedReader(log.client, log.stream, [STATE_SUBJECTS], Start(begin))
         try:
             await reader.open()
             async for batch in _until_silent(reader):

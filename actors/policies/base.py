@@ -169,8 +169,12 @@ def _has_handled(state: PolicyState[S], envelope: Envelope) -> bool:
 
 
 def _furthest(state: PolicyState[S], position: Position, index: int) -> tuple[Position, int]:
-    """Give where the policy is: letters before this one may have taken it beyond what was read."""
-    if state.position is None or not state.position.same_life(position):
+    """Give where the policy is: letters before this one may have taken it beyond what was read.
+
+    Both places are of the log that the policy itself is kept in, so sequences compare, also where
+    an earlier generation had the one place first.
+    """
+    if state.position is None:
         return position, index
     known, given = (state.position.sequence, state.index), (position.sequence, index)
     return (state.position, state.index) if known > given else (position, index)

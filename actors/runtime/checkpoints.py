@@ -9,6 +9,7 @@ import msgpack
 
 from actors.runtime.entity import Entity, Wished
 from events.address import EntityAddress
+from events.base import Position
 from events.commit import Head
 from events.entity import EntityParked
 from events.reader import OrderedReader, Start
@@ -81,7 +82,7 @@ def _unpack_into(entity: Entity, packed: Sequence[Any]) -> Entity:
 
 
 class Checkpoints:
-    """The checkpoints of one life of one log."""
+    """The checkpoints of one log. Those of an earlier life count as far as it is part of this."""
 
     def __init__(self, log: Log) -> None:
         """Keep checkpoints beside this log."""
@@ -113,10 +114,10 @@ class Checkpoints:
     def _decode(self, payload: bytes) -> Part | None:
         try:
             fields = msgpack.unpackb(payload, strict_map_key=False)
-            identity = self._log.identity
-            if fields[:3] != [FORMAT, identity.log_id, identity.generation]:
-                return None
             kind, bucket, sequence, part, parts, entities = fields[3:9]
+            position = Position(fields[1], fields[2], sequence)
+            if fields[0] != FORMAT or self._log.identity.place_of(position) is None:
+                return None
             return Part(kind, bucket, sequence, part, parts, tuple(entities))
         except (ValueError, TypeError, LookupError, msgpack.UnpackException):
             return None  # a cache: what can't be read is not there

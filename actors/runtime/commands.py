@@ -74,14 +74,21 @@ class Answer:
         return self.outcome in ACCEPTED
 
 
+OTHER_GENERATION = Answer(Outcome.BUSY, "the log was restored: sender or host begins anew")
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A command on its way: to whom, what, and all that its facts will say of their origin."""
+    """A command on its way: to whom, what, and all that its facts will say of their origin.
+
+    `generation` is the life of the log that it was given in, 0 where that does not matter.
+    """
 
     entity: EntityAddress
     command: str
     arguments: dict[str, Any]
     origin: Origin
+    generation: int = 0
 
 
 class BadRequestError(ValueError):
@@ -96,6 +103,7 @@ def encode_request(request: Request) -> bytes:
         request.command,
         request.arguments,
         *pack_origin(request.origin),
+        request.generation,
     )
     return bytes(msgpack.packb(fields, datetime=True))
 
@@ -110,6 +118,7 @@ def decode_request(payload: bytes) -> Request:
             command=fields[2],
             arguments=fields[3],
             origin=unpack_origin(fields[4 : 4 + FIELDS]),
+            generation=fields[4 + FIELDS] if len(fields) > 4 + FIELDS else 0,
         )
     except BadRequestError:
         raise
@@ -159,9 +168,13 @@ async def respond(message: Msg, answer: Answer) -> None:
 class CommandClient:
     """Sends commands for one principal, until they are answered or patience ends."""
 
-    def __init__(self, client: Client, *, principal: str, source: str) -> None:
-        """Speak for a principal (`person:ann`, `token:ci`, `process:evaluator`) from a source."""
+    def __init__(self, client: Client, *, principal: str, source: str, generation: int = 0) -> None:
+        """Speak for a principal (`person:ann`, `token:ci`, `process:evaluator`) from a source.
+
+        With a `generation` only hosts that are in the same life of the log answer.
+        """
         self._client = client
+        self._generation = generation
         self._principal = principal
         self._source = source
 
@@ -191,7 +204,8 @@ class CommandClient:
             causation_id=causation_id,
             on_behalf_of=on_behalf_of,
         )
-        request = Request(entity, type(command).__name__, command.model_dump(), origin)
+        name, arguments = type(command).__name__, command.model_dump()
+        request = Request(entity, name, arguments, origin, self._generation)
         return await deliver(self._client, request, patience_seconds)
 
 

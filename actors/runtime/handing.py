@@ -10,6 +10,7 @@ import msgpack
 from nats.errors import Error as NatsError
 
 from events.address import EntityAddress
+from events.base import Position, fence_of, named_in
 from events.effect import Intent
 from events.subjects import executor_subject
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from nats.aio.client import Client
 
     from actors.runtime.entity import Entity
+    from events.identity import LogIdentity
 
 Key = tuple[EntityAddress, int, bool]
 """An intent of an entity, and whether it is to stop."""
@@ -29,7 +31,10 @@ BACKOFF_SECONDS_MAX = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """An intent on its way to its executor: whose, which commit fences it, whether to stop."""
+    """An intent on its way to its executor: whose, which commit fences it, whether to stop.
+
+    `generation` is the life of the log in which that commit was made.
+    """
 
     entity: EntityAddress
     intent: Intent
@@ -37,6 +42,21 @@ class Errand:
     cause_id: str
     correlation_id: str
     cancelled: bool = False
+    generation: int = 1
+
+    @property
+    def key(self) -> str:
+        """Its name: the fence tells apart what is numbered alike, in whatever life of the log."""
+        return named_in(self.generation, f"{self.entity}#{self.intent.number}@{self.sequence}")
+
+    @property
+    def fence(self) -> int:
+        """What rises with every commit."""
+        return fence_of(self.generation, self.sequence)
+
+    def is_of(self, log: LogIdentity) -> bool:
+        """Say whether its commit is part of the present life of a log."""
+        return log.place_of(Position(log.log_id, self.generation, self.sequence)) is not None
 
 
 def encode_errand(errand: Errand) -> bytes:
@@ -49,6 +69,7 @@ def encode_errand(errand: Errand) -> bytes:
         errand.cause_id,
         errand.correlation_id,
         errand.cancelled,
+        errand.generation,
     )
     return bytes(msgpack.packb(fields, datetime=True))
 
@@ -68,6 +89,7 @@ class Handing:
     """Keeps one task for each open intent that its executor has not accepted yet."""
 
     client: Client
+    log: LogIdentity
     _tasks: dict[Key, asyncio.Task[None]] = field(default_factory=dict)
 
     def offer(self, entity: Entity) -> None:
@@ -107,6 +129,7 @@ class Handing:
             cause_id=wished.event_id,
             correlation_id=wished.correlation_id,
             cancelled=key[2],
+            generation=self.log.position(wished.sequence).generation,
         )
         self._tasks[key] = asyncio.create_task(self._hand(errand))
 

@@ -16,6 +16,7 @@ from actors.placement import PLACEMENT, Placement
 from actors.policies import POLICIES
 from actors.runtime.checkpointing import write_checkpoints
 from actors.runtime.commands import (
+    OTHER_GENERATION,
     Answer,
     BadRequestError,
     Outcome,
@@ -112,7 +113,7 @@ class Host:
             self.crew,
             drainer,
             self._timers,
-            Handing(self.log.client),
+            Handing(self.log.client, self.log.identity),
             self.clock,
             after_change=self._after_change,
             lost=self._give_up_bucket,
@@ -261,6 +262,9 @@ class Host:
             request = decode_request(message.data)
             decider_for(request.entity)
             if not self.ownership.owns(request.entity):
+                return
+            if request.generation not in (0, self.log.identity.generation):
+                await respond(message, OTHER_GENERATION)
                 return
             entity = self.mailroom.entity(request.entity)
         except (BadRequestError, UnknownKindError) as error:

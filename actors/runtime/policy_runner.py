@@ -229,6 +229,7 @@ class PolicyRunner:
             order.command,
             order.arguments,
             self._origin_of_order(order),
+            self.log.identity.generation,
         )
         while True:
             try:

@@ -20,6 +20,7 @@ from events.build import build_id
 from events.commit import Author
 from events.log import Log
 from events.server import ServerAddress, connect
+from events.succession import watch_generation
 from events.telemetry import Vantage
 
 NAMESPACE = "standfast"
@@ -46,13 +47,15 @@ def _ray_node() -> str:
 
 
 async def serve(join: Join, node: str) -> None:
-    """Host what the placement gives to this name, until something fails."""
+    """Host what the placement gives to this name, until something fails or the log is replaced."""
     address, author = join.read()
     client = await connect(address, join.name)
-    host = Host(await Log.open(client), HostSettings(join.name, author, node))
+    log = await Log.open(client)
+    host = Host(log, HostSettings(join.name, author, node))
     lag = LoopLag()
     vantage = Vantage(author.platform, author.cell, join.name, author.build)
-    await asyncio.gather(host.run(), lag.run(), Heartbeat(client, vantage, lag).run())
+    beating = Heartbeat(client, vantage, lag).run()
+    await asyncio.gather(host.run(), lag.run(), beating, watch_generation(log))
 
 
 class HostActor:

@@ -41,7 +41,10 @@ class _Pause:
 
 @dataclass(slots=True)
 class Reporter:
-    """Reports what `watching` concludes where the pages of `book` say otherwise."""
+    """Reports what `watching` concludes where the pages of `book` say otherwise.
+
+    `identity` is the telemetry's, in which its evidence is to be found.
+    """
 
     commands: CommandClient
     identity: LogIdentity

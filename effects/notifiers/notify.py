@@ -13,6 +13,7 @@ from effects.notifiers.letter import Letter, Status
 from effects.notifiers.settings import AppriseReceiver, WebhookReceiver
 from effects.notifiers.story import Story, read_story
 from effects.notifiers.webhook import Webhook
+from events.base import named_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -106,12 +107,13 @@ class Notify:
         if status not in get_args(Status) or not isinstance(level, int):
             return Failed(f"a notice is firing or resolved, not {status!r}", permanent=True)
         receiver, key = assignment.text("receiver"), assignment.text("key")
+        named = named_in(story.generation, f"{assignment.entity}#{key}@{receiver}")
         return Letter(
             receiver=receiver,
             status="firing" if status == "firing" else "resolved",
             level=level,
             story=story,
-            key=f"{assignment.entity}#{key}@{receiver}" if key else assignment.key,
+            key=named if key else assignment.key,
             fence=assignment.fence,
             external_url=self.external_url,
         )

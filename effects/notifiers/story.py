@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 class Story:
     """One episode, from firing to resolved. `started` and `ended` are the log's decisions.
 
-    `uncertain` holds the numbers of notices of any episode whose outcome is unknown.
+    `uncertain` holds the numbers of notices of any episode whose outcome is unknown; `generation`
+    is the life of the log in which it began to fire.
     """
 
     alert: EntityAddress
@@ -31,6 +32,7 @@ class Story:
     ended: datetime | None = None
     notices: dict[int, Intent] = field(default_factory=dict)
     uncertain: list[int] = field(default_factory=list)
+    generation: int = 1
 
     def was_uncertain(self, receiver: str, key: str) -> bool:
         """Say whether a receiver may have heard a notice already, and nobody knows."""
@@ -85,6 +87,7 @@ def _begin(fired: AlertFired, envelope: Envelope) -> Story:
         annotations=dict(fired.annotations),
         incident=fired.incident,
         started=envelope.decided,
+        generation=envelope.position.generation,
     )
 
 

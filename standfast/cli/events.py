@@ -118,7 +118,7 @@ async def _print_past(log: Log, wanted: Wanted, head: int) -> None:
     start = Start(time=wanted.since) if wanted.since else Start()
     reading = log.read(wanted.which.filters, start, head)
     async with contextlib.aclosing(reading):
-        async for line in _lines(log, reading, wanted.until):
+        async for line in _lines(log, reading, wanted.until, wanted.since):
             if wanted.limit:
                 held.append(line)
             else:
@@ -135,10 +135,15 @@ async def _print_live(log: Log, wanted: Wanted, after: int) -> None:
 
 
 async def _lines(
-    log: Log, batches: AsyncIterator[list[Message]], until: datetime | None
+    log: Log,
+    batches: AsyncIterator[list[Message]],
+    until: datetime | None,
+    since: datetime | None = None,
 ) -> AsyncIterator[Line]:
     async for batch in batches:
         for message in batch:
+            if since is not None and message.stored < since:  # it was imported later than that
+                continue
             if until is not None and message.stored > until:
                 return
             for line in lines_of(log, message):
@@ -180,9 +185,10 @@ def _unreadable(log: Log, message: Message, error: Exception) -> Line:
         subject = message.subject
     reason = f"{type(error).__name__}: {error}"
     text = f"commit {message.sequence} can't be read: {reason}"
+    place = log.position(message.sequence)
     content = {
         "specversion": "1.0",
-        "id": f"{log.identity.log_id}.{log.identity.generation}.{message.sequence}",
+        "id": f"{place.log_id}.{place.generation}.{place.sequence}",
         "source": "/standfast/cli",
         "type": "standfast.log.unreadable_commit",
         "subject": subject,

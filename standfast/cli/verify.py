@@ -121,7 +121,7 @@ async def _verify(given: Path | None, *, with_projections: bool) -> Verified:
 
 
 async def _verify_log(log: Log, connection: Connection | None) -> Findings:
-    kept = KeptCopy(connection, log.position(0))
+    kept = KeptCopy(connection, log.identity)
     with progress("reading the log") as told:
         return await Verifier(log, kept).run(told)
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from nats.js.errors import NotFoundError
 
 from events.build import build_id
-from events.subjects import CHECKPOINT_STREAM, STATE_STREAM, TELEMETRY_STREAM
+from events.log import stored_at
+from events.subjects import CHECKPOINT_STREAM, TELEMETRY_STREAM
 from projections.base import moment_text
 from projections.catalogue import PROJECTIONS
 from projections.database import sqlite_path
@@ -44,7 +45,7 @@ async def streams(patient: Patient) -> list[Finding]:
         return [error("log", f"it can't be reached: {patient.trouble}", "standfast up")]
     manager = patient.log.client.jsm()
     shown = []
-    for name in (STATE_STREAM, TELEMETRY_STREAM, CHECKPOINT_STREAM):
+    for name in (patient.log.stream, TELEMETRY_STREAM, CHECKPOINT_STREAM):
         try:
             state = (await manager.stream_info(name)).state
         except NotFoundError:
@@ -61,9 +62,9 @@ async def _clock_against_log(patient: Patient) -> list[Finding]:
     if head and message is None:
         text = f"its last commit, {head}, can't be read"
         return [error("log", text, "standfast verify")]
-    if message is None or message.time is None:
+    if message is None:
         return []
-    ahead = (message.time.astimezone(UTC) - datetime.now(UTC)).total_seconds()
+    ahead = (stored_at(message) - datetime.now(UTC)).total_seconds()
     if ahead > SKEW_SECONDS:
         text = f"the newest commit is {ahead:.0f} s in the future: the clock was set back"
         return [warning("clock", text, "timedatectl")]

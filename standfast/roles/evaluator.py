@@ -16,6 +16,7 @@ from effects.lag import LAG_SECONDS_MAX, LoopLag
 from evaluation.watching import Watching
 from events.reader import Start
 from events.service import ServiceConfigured, ServiceRetired
+from events.streams import telemetry_identity
 from events.telemetry_log import PROBE, TelemetryReader
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class Evaluator:
 
     async def run(self) -> None:
         """Evaluate until cancelled; outages of the log are waited out."""
+        self.reporter.identity = await telemetry_identity(self._log.client, self._log.identity)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._lag.run())

@@ -56,7 +56,12 @@ class ExecutorProcess:
         self._notify = Notify(log, settings.receivers, settings.external_url)
         self._journal = Journal(settings.journal)
         self.executor = Executor(
-            settings.name, log.client, commands, self._effects(), self._journal
+            settings.name,
+            log.client,
+            commands,
+            self._effects(),
+            self._journal,
+            log=log.identity,
         )
         self._stopping: asyncio.Task[None] | None = None
 

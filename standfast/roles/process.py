@@ -14,8 +14,9 @@ from actors.runtime.commands import CommandClient
 from effects.ending import end_tasks
 from effects.heartbeat import Heartbeat
 from effects.lag import LoopLag
-from events.log import Log
+from events.log import Log, LogUnavailableError
 from events.server import connect
+from events.succession import watch_generation
 from standfast.paths import StateDirectory
 from standfast.running import say_build
 from standfast.runtime import Situation
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from nats.aio.client import Client
 
-    Work = Callable[[Situation, Client], Coroutine[Any, Any, None]]
+    Work = Callable[[Situation, Log], Coroutine[Any, Any, None]]
 
 JOIN_SECONDS = 0.2
 BEATEN_FOR = frozenset({"executor", "projector", "web"})
@@ -63,21 +64,34 @@ async def _run(role: str, situation: Situation) -> int:
 
 
 async def _join(role: str, situation: Situation) -> None:
-    while True:
-        try:
-            client = await connect(situation.runtime.address, role)
-            break
-        except OSError:
-            await asyncio.sleep(JOIN_SECONDS)
-    parts: list[asyncio.Task[None]] = [asyncio.create_task(_WORK[role](situation, client))]
+    """Do the work of a role until it ends, or until the log was restored: then begin anew."""
+    log = await _open_log(role, situation)
+    parts: list[asyncio.Task[None]] = [
+        asyncio.create_task(_WORK[role](situation, log)),
+        asyncio.create_task(watch_generation(log)),
+    ]
     if role in BEATEN_FOR:
-        parts.append(asyncio.create_task(_beat(role, situation, client)))
+        parts.append(asyncio.create_task(_beat(role, situation, log.client)))
     try:
         ended, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
         for part in ended:
             part.result()
     finally:
         await end_tasks(parts)
+
+
+async def _open_log(role: str, situation: Situation) -> Log:
+    while True:
+        try:
+            client = await connect(situation.runtime.address, role)
+            break
+        except OSError:
+            await asyncio.sleep(JOIN_SECONDS)
+    while True:
+        try:
+            return await Log.open(client)
+        except LogUnavailableError:  # it is being restored
+            await asyncio.sleep(JOIN_SECONDS)
 
 
 async def _beat(role: str, situation: Situation, client: Client) -> None:
@@ -93,47 +107,52 @@ async def _watchdog(situation: Situation) -> None:
     await Watchdog(situation).run()
 
 
-async def _prober(situation: Situation, client: Client) -> None:
+async def _prober(situation: Situation, log: Log) -> None:
     from standfast.roles.prober import Prober, ProberSettings  # noqa: PLC0415  (each loads only its own)
 
     settings = ProberSettings(children=situation.directory.children)
     vantage = situation.runtime.vantage("prober")
-    await Prober(await Log.open(client), vantage, settings).run()
+    await Prober(log, vantage, settings).run()
 
 
-async def _evaluator(situation: Situation, client: Client) -> None:
+async def _evaluator(situation: Situation, log: Log) -> None:
     from standfast.roles.evaluator import Evaluator  # noqa: PLC0415
 
     vantage = situation.runtime.vantage("evaluator")
-    await Evaluator(await Log.open(client), _commands(client, "evaluator"), vantage).run()
+    await Evaluator(log, _commands(log, "evaluator"), vantage).run()
 
 
-async def _projector(situation: Situation, client: Client) -> None:
+async def _projector(situation: Situation, log: Log) -> None:
     from standfast.roles.beating import keep_pulse  # noqa: PLC0415
     from standfast.roles.projector import Projector  # noqa: PLC0415
     from standfast.watchdog.pulse import PulseFile  # noqa: PLC0415
 
-    projector = Projector(await Log.open(client), situation.projections_url)
+    projector = Projector(log, situation.projections_url)
     pulse = PulseFile(situation.directory.pulse)
     async with asyncio.TaskGroup() as group:
         group.create_task(projector.run())
-        group.create_task(keep_pulse(projector, client, pulse))
+        group.create_task(keep_pulse(projector, log.client, pulse))
 
 
-async def _executor(situation: Situation, client: Client) -> None:
+async def _executor(situation: Situation, log: Log) -> None:
     from standfast.roles.wiring import run_executor  # noqa: PLC0415
 
-    await run_executor(situation, await Log.open(client), _commands(client, "executor"))
+    await run_executor(situation, log, _commands(log, "executor"))
 
 
-async def _web(situation: Situation, client: Client) -> None:
+async def _web(situation: Situation, log: Log) -> None:
     from standfast.roles.wiring import serve_web  # noqa: PLC0415
 
-    await serve_web(situation, await Log.open(client))
+    await serve_web(situation, log)
 
 
-def _commands(client: Client, name: str) -> CommandClient:
-    return CommandClient(client, principal=f"process:{name}", source=f"/standfast/{name}")
+def _commands(log: Log, name: str) -> CommandClient:
+    return CommandClient(
+        log.client,
+        principal=f"process:{name}",
+        source=f"/standfast/{name}",
+        generation=log.identity.generation,
+    )
 
 
 _WORK: dict[str, Work] = {

@@ -11,19 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 from nats.errors import Error as NatsError
 
-from actors.runtime.commands import CommandClient
+from actors.runtime.commands import CommandClient, NoAnswerError
 from effects.recovery.child import Refused, Running
 from effects.recovery.process import ChildProcesses
 from events.build import build_id
-from events.log import Log
+from events.log import Log, LogFullError, LogReplacedError, LogUnavailableError
 from events.server import ServerAddress, ServerUnusableError, connect, prepare_server
 from events.streams import ensure_streams
 from events.subjects import STOP_CHILDREN_SUBJECT
-from standfast.config.apply import apply
+from events.succession import watch_generation
+from standfast.config.apply import NotAppliedError, apply
 from standfast.paths import StateDirectory, write_private
 from standfast.running import SUPERVISOR, say_build
 from standfast.runtime import Runtime
-from standfast.supervisor.hosts import Hosts
+from standfast.supervisor.hosts import Hosts, HostsFailedError
 from standfast.supervisor.ports import kept_port
 from standfast.supervisor.processes import LOG, ROLES, WATCHDOG, log_spec, role_spec
 
@@ -40,6 +41,16 @@ RESTART_SECONDS_FIRST = 0.2
 RESTART_SECONDS_MAX = 30.0
 STEADY_SECONDS = 60.0
 SERVICES_STOP_SECONDS = 40.0
+RETRY_SECONDS = 1.0
+_AFTER_RESTORE = (
+    HostsFailedError,
+    NotAppliedError,
+    NoAnswerError,
+    LogUnavailableError,
+    LogFullError,
+    NatsError,
+    OSError,
+)
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -156,9 +167,12 @@ class Supervisor:
                 await asyncio.sleep(0.05)
 
     def _commands(self) -> CommandClient:
-        assert self._client is not None, "the log is open"
+        assert self.log is not None, "the log is open"
         return CommandClient(
-            self._client, principal="process:supervisor", source="/standfast/configuration"
+            self.log.client,
+            principal="process:supervisor",
+            source="/standfast/configuration",
+            generation=self.log.identity.generation,
         )
 
     # --- watching ------------------------------------------------------------------------
@@ -171,6 +185,33 @@ class Supervisor:
         for spec in specs:
             self._spawn(self._keep(spec))
         self._spawn(self._hosts.keep())
+        self._spawn(self._follow_generations())
+
+    async def _follow_generations(self) -> None:
+        """Whenever the log was restored: place the hosts and apply the configuration again."""
+        while True:
+            assert self.log is not None, "everything is started"
+            try:
+                await watch_generation(self.log)
+            except LogReplacedError as replaced:
+                self.said(str(replaced))
+            while True:
+                if await self._begin_anew():
+                    break
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _begin_anew(self) -> bool:
+        assert self._client is not None, "everything is started"
+        assert self._hosts is not None, "everything is started"
+        try:
+            self.log = self._hosts.log = await Log.open(self._client)
+            await self._hosts.start(self.loaded.configuration)
+            facts = await apply(self.log, self._commands(), self.loaded)
+        except _AFTER_RESTORE as error:
+            _LOGGER.error("after the log was restored: %s", error)  # noqa: TRY400
+            return False
+        self.said(f"the configuration is in force again ({facts} changes)")
+        return True
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

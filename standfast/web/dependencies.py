@@ -46,7 +46,12 @@ class Dependencies:
 
     def commands(self, identity: Identity) -> CommandClient:
         """Give the client that sends commands for somebody."""
-        return CommandClient(self.head.client, principal=identity.principal, source=SOURCE)
+        return CommandClient(
+            self.head.client,
+            principal=identity.principal,
+            source=SOURCE,
+            generation=self.head.generation,
+        )
 
 
 def dependencies_of(request: Request) -> Dependencies:

@@ -29,6 +29,11 @@ class LogHead:
         """The connection to the log's server."""
         return self._log.client
 
+    @property
+    def generation(self) -> int:
+        """The life of the log that is read."""
+        return self._log.identity.generation
+
     async def watch(self) -> None:
         """Ask again and again until cancelled."""
         while True:

@@ -223,12 +223,3 @@ async def test_a_missed_message_is_read_again(log: Log, recorder: Recorder) -> N
     assert missed
     assert seen == list(range(1, 10))
     del recorder
-
-
-async def test_a_generation_separates_positions(log: Log) -> None:
-    earlier, later = log.position(1), log.position(2)
-    assert earlier.is_before(later)
-    other = type(earlier)(earlier.log_id, earlier.generation + 1, 9)
-    assert not earlier.same_life(other)
-    with pytest.raises(AssertionError, match="different lives"):
-        earlier.is_before(other)

@@ -9,6 +9,7 @@ import pytest
 
 from events.commit import DIGEST_HEADER, Head, digest_of, encode_commit
 from events.host import HostStarted
+from events.identity import LogIdentity
 from events.log import Log
 from events.subjects import state_subject
 from projections.database import open_reader, sqlite_url
@@ -139,7 +140,7 @@ async def test_an_empty_log_is_whole(stand: Stand) -> None:
 
 
 async def findings(log: Log) -> Findings:
-    verifier = Verifier(log, KeptCopy(None, log.position(0)))
+    verifier = Verifier(log, KeptCopy(None, log.identity))
     return await verifier.run(lambda _done, _total: None)
 
 
@@ -191,8 +192,14 @@ def test_a_copy_of_another_life_of_the_log_is_no_copy(lived: Path) -> None:
     engine = open_reader(sqlite_url(lived / "projections.db"))
     with engine.connect() as connection:
         mine = read_positions(connection)["journal"].position
-        assert KeptCopy(connection, mine).last == mine.sequence
-        assert KeptCopy(connection, replace(mine, generation=2)).last == 0
+        log = LogIdentity(mine.log_id, mine.generation)
+        assert KeptCopy(connection, log).last == mine.sequence
+        assert KeptCopy(connection, replace(log, log_id="another")).last == 0
+        restored = replace(log, generation=2, shared=((1, 20),))
+        copy = KeptCopy(connection, restored)
+        assert copy.last == 20
+        assert copy.at(20) is not None
+        assert copy.at(21) is None
     engine.dispose()
 
 

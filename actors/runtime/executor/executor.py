@@ -13,7 +13,6 @@ from nats.errors import Error as NatsError
 from actors.runtime.executor.carrying import carry_out, find_out
 from actors.runtime.executor.reports import (
     ProgressReports,
-    command_id,
     report_of,
     report_until_answered,
 )
@@ -34,12 +33,14 @@ if TYPE_CHECKING:
     from effects.contract import Effect
     from effects.journal import Journal
     from effects.ports import Clock
+    from events.identity import LogIdentity
 
 AT_ONCE_MAX = 32
 OPEN_MAX = 4096
 STOP_SECONDS = 3.0
 FORGET_SECONDS = 60.0
 ACCEPTED, TOO_LATE = b"accepted", b"too late"
+NOT_WISHED = "the log was restored, and does not hold this wish any more"
 _NOT_AN_ERRAND = (
     ValueError,
     TypeError,
@@ -67,15 +68,20 @@ class Executor:
         effects: Mapping[str, Effect[Any]],
         journal: Journal,
         *,
+        log: LogIdentity,
         clock: Clock | None = None,
     ) -> None:
-        """Prepare within a running event loop; nothing is touched before `run`."""
+        """Prepare within a running event loop; nothing is touched before `run`.
+
+        Only what was wished in the present life of the `log` is carried out and reported.
+        """
         self._subject = executor_subject(name)
         self._client = client
         self._commands = commands
         self._effects = effects
         self._journal = journal
         self._clock = clock or SystemClock()
+        self._log = log
         self._guards: dict[str, Guard] = {}
         self._not_queued: set[str] = set()
         self._queue: asyncio.Queue[str] = asyncio.Queue()
@@ -129,7 +135,9 @@ class Executor:
         except _NOT_AN_ERRAND as error:
             _LOGGER.error("not an errand: %s", error)  # noqa: TRY400  (it is not ours)
             return
-        key = key_of(errand)
+        if not errand.is_of(self._log):
+            return  # its host has not heard yet that the log was restored
+        key = errand.key
         if key not in self._journal.entries and not self._is_acceptable(errand):
             if self._is_overdue(errand):
                 await _answer(message, TOO_LATE)
@@ -166,7 +174,12 @@ class Executor:
     def _take_up(self) -> None:
         """Go on where an earlier life ended: each entry without a reported end needs one."""
         for key, entry in self._journal.entries.items():
-            if entry.reported is None:
+            if entry.reported is not None:
+                continue
+            if not decode_errand(entry.payload).is_of(self._log):
+                _LOGGER.warning("%s was wished in a life of the log that was given up", key)
+                self._journal.report(key, NOT_WISHED)
+            else:
                 guard = self._guards[key] = Guard(self._clock, entry.deadline)
                 if entry.cancelled:
                     guard.cancel()
@@ -193,7 +206,7 @@ class Executor:
         self._spawn(self._report(key, errand))
 
     async def _result_of(self, key: str, errand: Errand) -> Result:
-        assignment = Assignment(errand.entity, errand.intent, errand.sequence)
+        assignment = Assignment(errand.entity, errand.intent, errand.fence)
         began = self._journal.entries[key].began
         if began is not None:
             return await find_out(self._effects, assignment, began)
@@ -246,11 +259,6 @@ class Executor:
         error = None if task.cancelled() else task.exception()
         if error is not None and not self._broken.done():
             self._broken.set_exception(error)
-
-
-def key_of(errand: Errand) -> str:
-    """Give an errand's name in the journal. The fence tells apart what is numbered alike."""
-    return f"{command_id(errand)}@{errand.sequence}"
 
 
 async def _answer(message: Msg, answer: bytes) -> None:

@@ -23,11 +23,6 @@ RETRY_SECONDS = 0.5
 DETAIL_CHARACTERS_MAX = 500
 
 
-def command_id(errand: Errand) -> str:
-    """Give the id that every report of the same end has."""
-    return f"{errand.entity}#{errand.intent.number}"
-
-
 def report_of(errand: Errand, result: Result, took_seconds: float) -> ReportEffect:
     """Give the command that tells the entity how its effect ended."""
     number = errand.intent.number
@@ -63,7 +58,7 @@ async def report_until_answered(
             return await commands.send(
                 errand.entity,
                 report,
-                command_id=command_id(errand),
+                command_id=errand.key,
                 causation_id=errand.cause_id,
                 correlation_id=errand.correlation_id,
             )
