@@ -185,10 +185,10 @@ def _unreadable(log: Log, message: Message, error: Exception) -> Line:
         subject = message.subject
     reason = f"{type(error).__name__}: {error}"
     text = f"commit {message.sequence} can't be read: {reason}"
-    place = log.position(message.sequence)
+    position = log.position(message.sequence)
     content = {
         "specversion": "1.0",
-        "id": f"{place.log_id}.{place.generation}.{place.sequence}",
+        "id": f"{position.log_id}.{position.generation}.{position.sequence}",
         "source": "/standfast/cli",
         "type": "standfast.log.unreadable_commit",
         "subject": subject,

@@ -113,10 +113,11 @@ def test_every_policy_has_an_id_of_its_own_and_reads_something() -> None:
     assert all(policy.causes and policy.title for policy in POLICIES)
 
 
-def test_positions_of_another_life_are_not_compared() -> None:
+def test_a_policy_goes_on_and_never_back_whichever_life_of_the_log_had_its_place_first() -> None:
     world = Correlating({"a": (), "b": ("a",)})
     world.down("b")
-    restored = Position("L", 2, 1)
+    behind, ahead = Position("L", 2, 0), Position("L", 2, 1_000)
     now = world.picture.symptoms["b"].settles_at
-    decision = DECIDER.decide(world.state, Consider(position=restored, index=0, delivered=0), now)
-    assert fold(DECIDER, world.state, decision).position == restored
+    for read, reached in ((behind, world.state.position), (ahead, ahead)):
+        decision = DECIDER.decide(world.state, Consider(position=read, index=0, delivered=0), now)
+        assert fold(DECIDER, world.state, decision).position == reached
