@@ -42,10 +42,8 @@ async def test_three_failures_are_down_and_two_successes_healthy_again(services:
     evidence = down.evidence
     assert [row.succeeded for row in evidence.excerpt] == [True, False, False, False]
     assert [row.time for row in evidence.excerpt] == seer.written[:4]
-    assert (evidence.stream, evidence.log_id) == (
-        "STANDFAST_TELEMETRY",
-        services.log.identity.log_id,
-    )
+    telemetry = await telemetry_identity(services.log.client, services.log.identity)
+    assert (evidence.stream, evidence.log_id) == ("STANDFAST_TELEMETRY", telemetry.log_id)
     message = await services.log.client.jsm().get_msg(evidence.stream, evidence.last)
     assert b"failure 4" in (message.data or b"")
     commits = [one async for one in services.log.read_entity(EntityAddress("service", "web"))]
