@@ -7,6 +7,7 @@ import asyncio
 from actors.service import Down, Healthy, NoData, Unproven
 from events.address import EntityAddress
 from events.service import ServiceBecameHealthy, ServiceLostSight, ServiceWentDown
+from events.streams import telemetry_identity
 from tests.fixtures.service_host import Services
 from tests.waiting import until
 from tests.watching import (
