@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import msgpack
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from actors.runtime.host import Host
 
 PAGE_MAX = 1_000
+PARKED_MAX = 1_000
 ANSWER_SECONDS = 2.0
 
 
@@ -35,6 +36,7 @@ class Described:
     ready: bool = False
     kinds: tuple[str, ...] = ()
     entity_count: int = 0
+    parked: tuple[str, ...] = ()
     entities: tuple[dict[str, Any], ...] = ()
 
 
@@ -50,6 +52,7 @@ def describe_host(host: Host, request: bytes) -> bytes:
         "ready": host.is_ready,
         "kinds": sorted({part.kind for part in host.ownership.ranges}),
         "entity_count": len(entities),
+        "parked": [str(one.address) for one in entities if one.quarantine][:PARKED_MAX],
         "entities": [_describe(one) for one in entities[offset : offset + PAGE_MAX]],
     }
     return bytes(msgpack.packb(answer))
@@ -83,5 +86,12 @@ async def ask_host(client: Client, name: str, *, entities: bool = True) -> Descr
         page = msgpack.unpackb(reply.data)
         found.extend(page.pop("entities"))
         if not entities or len(found) >= page["entity_count"] or not found:
-            page["kinds"] = tuple(page["kinds"])
-            return Described(name, answered=True, **page, entities=tuple(found))
+            return _described(name, page, found)
+
+
+def _described(name: str, page: dict[str, Any], found: list[dict[str, Any]]) -> Described:
+    """Give what a host said, of whatever build it is: what is not known here is left out."""
+    known = {field.name for field in fields(Described)}
+    said = {key: value for key, value in page.items() if key in known}
+    lists = {key: tuple(said.get(key, ())) for key in ("kinds", "parked")}
+    return Described(name, answered=True, **{**said, **lists}, entities=tuple(found))

@@ -30,11 +30,11 @@ CONFLICTS_MAX = 3
 
 
 class BucketLostError(Exception):
-    """Another writer was first, three times in a row: the bucket is not ours any more."""
+    """Another writer was first, three times in a row or after we left: the bucket is not ours."""
 
     def __init__(self, entity: Entity) -> None:
         """Say over which entity it was lost."""
-        super().__init__(f"lost {entity.address} to another writer {CONFLICTS_MAX} times")
+        super().__init__(f"lost {entity.address} to another writer")
         self.entity = entity
 
 
@@ -118,7 +118,7 @@ class Drainer:
 
     async def _lost_a_race(self, entity: Entity) -> None:
         entity.conflicts += 1
-        if entity.conflicts >= CONFLICTS_MAX:
+        if entity.left or entity.conflicts >= CONFLICTS_MAX:
             raise BucketLostError(entity)
         await self._reload(entity)
 

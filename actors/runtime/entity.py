@@ -59,7 +59,8 @@ class Entity:
     `marks` holds the highest number handled of each policy, `recent` the last command ids of the
     edge, `intents` where each open intent was wished. `unreadable` is set where the stored
     history can't be folded; `parked` where that, or an error in a decision, was committed. `seen`
-    is the highest sequence of its subject that was noticed, by whomever it was written.
+    is the highest sequence of its subject that was noticed, by whomever it was written. `left`
+    is set when another host owns it: what is under way may be stored, but is not tried again.
     """
 
     address: EntityAddress
@@ -75,6 +76,7 @@ class Entity:
     draining: bool = False
     stale: bool = False
     conflicts: int = 0
+    left: bool = False
     seen: int = 0
     used: float = 0.0
     _asleep: bytes | None = None

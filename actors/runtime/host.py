@@ -10,27 +10,18 @@ from typing import TYPE_CHECKING
 
 from nats.errors import Error as NatsError
 
-from actors.deciders import UnknownKindError, decider_for
 from actors.host import RecordHost
 from actors.placement import PLACEMENT, Placement
-from actors.policies import POLICIES
 from actors.runtime.checkpointing import write_checkpoints
-from actors.runtime.commands import (
-    OTHER_GENERATION,
-    Answer,
-    BadRequestError,
-    Outcome,
-    decode_request,
-    respond,
-)
+from actors.runtime.control import Control
 from actors.runtime.crew import Crew
-from actors.runtime.description import describe_host
+from actors.runtime.door import Door
 from actors.runtime.drain import Drainer
 from actors.runtime.handing import Handing
-from actors.runtime.letters import Letter
 from actors.runtime.mailroom import Mailroom
+from actors.runtime.moving import Rehearsals
 from actors.runtime.ownership import PLACEMENT_ADDRESS, Ownership, gained, ownership_of
-from actors.runtime.policy_runner import PolicyRunner
+from actors.runtime.runners import Runners
 from actors.runtime.solo import SoloWriter
 from actors.runtime.store import Store
 from actors.runtime.taking_back import TakingBack
@@ -46,17 +37,15 @@ from events.host import (
 )
 from events.placement import BucketsPlaced
 from events.reader import Start
-from events.subjects import control_subject, state_subject
+from events.subjects import state_subject
 from events.surroundings import monotonic_seconds, now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from nats.aio.msg import Msg
-    from nats.aio.subscription import Subscription
-
     from actors.runtime.entity import Entity
+    from actors.runtime.moving import Share
     from events.commit import Author
     from events.log import Log
     from events.reader import Message
@@ -93,9 +82,10 @@ class Host:
     mailroom: Mailroom = field(init=False)
     _timers: Timers = field(init=False)
     record: SoloWriter | None = None
-    _runners: dict[EntityAddress, PolicyRunner] = field(default_factory=dict)
-    _subscriptions: list[Subscription] = field(default_factory=list)
-    _description: Subscription | None = None
+    _runners: Runners = field(init=False)
+    rehearsals: Rehearsals = field(init=False)
+    door: Door = field(init=False)
+    _control: Control = field(init=False)
     _once_isolated: set[EntityAddress] = field(default_factory=set)
     _changes: int = 0
     _watching: asyncio.Task[None] | None = None
@@ -105,6 +95,8 @@ class Host:
     def __post_init__(self) -> None:
         """Wire the parts; nothing runs yet."""
         self.store, self._taking_back = Store(self.log), TakingBack(self)
+        self.rehearsals = Rehearsals(self.store)
+        self.door, self._control = Door(self), Control(self)
         look, author = self.settings.look_seconds, self.settings.author
         self._timers = Timers(self.clock, monotonic_seconds, self.due, self._clock_stepped, look)
         drainer = Drainer(self.log, self.store, author, self.clock, self._changed)
@@ -118,6 +110,7 @@ class Host:
             after_change=self._after_change,
             lost=self._give_up_bucket,
         )
+        self._runners = Runners(self.log, self.mailroom, self.crew)
 
     def _changed(self, entity: Entity) -> None:
         self.mailroom.changed(entity)
@@ -130,8 +123,7 @@ class Host:
         )
         started = HostStarted(pid=os.getpid(), node=self.settings.node, build=author.build)
         await self._write_down(started)
-        describe = control_subject(name, "describe")
-        self._description = await self.log.client.subscribe(describe, cb=self._describe)
+        await self._control.open()
         self.crew.spawn(self._timers.run())
         self.crew.spawn(self._follow_placement())
         self.crew.spawn(self.mailroom.keep_passivating(self.settings.passivate_seconds))
@@ -143,13 +135,11 @@ class Host:
     async def stop(self) -> None:
         """Stop serving; what is in mailboxes is answered by the next host."""
         self.is_ready = False
-        for runner in self._runners.values():
-            runner.stop()
+        self._runners.stop_all()
         self.mailroom.handing.stop()
         await self.crew.stop()
-        if self._description is not None:
-            self._subscriptions.append(self._description)
-        await self._unsubscribe()
+        await self._control.close()
+        await self.door.close()
 
     async def _write_down(self, fact: HostEvent) -> None:
         assert self.record is not None, "the host runs"
@@ -157,9 +147,6 @@ class Host:
 
     def _clock_stepped(self, offset_seconds: float) -> None:
         self.crew.spawn(self._write_down(HostClockStepped(offset_seconds=offset_seconds)))
-
-    async def _describe(self, message: Msg) -> None:
-        await message.respond(describe_host(self, message.data))
 
     async def _follow_placement(self) -> None:
         placement = Placement()
@@ -181,20 +168,26 @@ class Host:
         return placement
 
     async def own(self, ownership: Ownership) -> None:
-        """Take what is given, leave what is given to others, and serve when all is read."""
+        """Take what is given, leave what is given to others; what stays is served all the time."""
         async with self._turn:
-            if ownership != self.ownership:
+            if self.is_ready and self.ownership.is_same_share_as(ownership):
+                self.ownership = ownership
+            elif ownership != self.ownership:
                 await self._own(ownership)
 
     async def _own(self, ownership: Ownership) -> None:
-        began, before = monotonic_seconds(), self.ownership
-        self.is_ready, self.ownership = False, ownership
-        await self._unsubscribe()
-        self._leave_what_is_not_owned()
+        began = monotonic_seconds()
+        kept = self.ownership.common_with(ownership)
+        self.is_ready = False
+        await self._leave_all_but(kept)
         sequence = await self.log.head_sequence()
-        await self._load(before)
-        await self._subscribe()
-        self._wake_all()
+        loaded = await self._load(kept, ownership)
+        for part in gained(self.ownership, kept):  # another writer took it meanwhile
+            ownership = ownership.without(part.kind, part.first, part.last)
+        self.ownership = ownership
+        fresh = [self._host(one) for one in loaded if ownership.owns(one.address)]
+        await self.door.hear_only(ownership.command_filters())
+        self._wake(fresh)
         if self._watching is not None:
             self._watching.cancel()
         self._watching = self.crew.spawn(watch(self, sequence))
@@ -207,35 +200,48 @@ class Host:
             )
         )
 
-    async def _load(self, before: Ownership) -> None:
-        entities = self.mailroom.entities
-        loaded = await self.store.load(gained(before, self.ownership))
-        for address, entity in loaded.items():
-            if self.ownership.owns(address):
-                entities.setdefault(address, entity)
+    async def hand_over(self, share: Share) -> None:
+        """Leave a share before the placement says so, when all that is under way is stored.
+
+        What the placement still gives to this host after a while is taken back.
+        """
+        async with self._turn:
+            left = self.ownership.without_isolated(share.isolated)
+            for part in share.ranges:
+                left = left.without(part.kind, part.first, part.last)
+            await self._leave_all_but(left)
+        self._taking_back.soon()
+
+    async def _leave_all_but(self, kept: Ownership) -> None:
+        self.ownership = kept
+        leaving = self._leave_what_is_not_owned()
+        await self.door.hear_only(kept.command_filters())
+        await self.mailroom.settled(leaving)
+
+    async def _load(self, kept: Ownership, ownership: Ownership) -> list[Entity]:
+        ranges = gained(kept, ownership)
+        loaded = await self.store.load(ranges, known=self.rehearsals.take())
         for address in self._once_isolated:  # no checkpoint of a bucket holds these
-            if self.ownership.owns(address) and not before.owns(address):
-                entities[address] = await self.store.load_entity(address)
+            if ownership.owns(address) and not kept.owns(address):
+                loaded[address] = await self.store.load_entity(address)
+        return list(loaded.values())
 
-    def _leave_what_is_not_owned(self) -> None:
-        for address in [one for one in self.mailroom.entities if not self.ownership.owns(one)]:
-            self.mailroom.forget(address)
-            if (runner := self._runners.pop(address, None)) is not None:
-                runner.stop()
+    def _host(self, entity: Entity) -> Entity:
+        return self.mailroom.entities.setdefault(entity.address, entity)
 
-    def _wake_all(self) -> None:
-        """After recovery: arm every timer, hand over every open intent, start the policies."""
-        for entity in list(self.mailroom.entities.values()):
+    def _leave_what_is_not_owned(self) -> list[Entity]:
+        entities = list(self.mailroom.entities.values())
+        leaving = [one for one in entities if not self.ownership.owns(one.address)]
+        for entity in leaving:
+            self.mailroom.forget(entity.address)
+            self._runners.stop(entity.address)
+        return leaving
+
+    def _wake(self, entities: Sequence[Entity]) -> None:
+        """Arm the timers of what was read, hand over its open intents, start the policies."""
+        for entity in entities:
             self.mailroom.react(entity)
-        for policy in POLICIES:
-            address = EntityAddress("policy", policy.id)
-            if self.ownership.owns(address) and address not in self._runners:
-                entity = self.mailroom.entity(address)
-                runner = PolicyRunner(
-                    policy, entity, self.log, self.mailroom.submit, self.mailroom.due_again
-                )
-                self._runners[address] = runner
-                runner.work = self.crew.spawn(runner.run())
+        self._runners.start(self.ownership)
 
     def _give_up_bucket(self, entity: Entity) -> None:
         kind, bucket = entity.address.kind, entity.address.bucket
@@ -244,50 +250,15 @@ class Host:
         self.crew.spawn(self._write_down(HostBucketsGivenUp(kind=kind, bucket=bucket)))
         self._taking_back.soon()
 
-    async def _subscribe(self) -> None:
-        for subject in self.ownership.command_filters():
-            subscription = await self.log.client.subscribe(subject, cb=self._receive)
-            self._subscriptions.append(subscription)
-        await self.log.client.flush()
-
-    async def _unsubscribe(self) -> None:
-        for subscription in self._subscriptions:
-            with contextlib.suppress(NatsError, OSError):
-                await subscription.unsubscribe()
-        self._subscriptions.clear()
-
-    async def _receive(self, message: Msg) -> None:
-        """Take a command; what is not owned is left to its owner to answer."""
-        try:
-            request = decode_request(message.data)
-            decider_for(request.entity)
-            if not self.ownership.owns(request.entity):
-                return
-            if request.generation not in (0, self.log.identity.generation):
-                await respond(message, OTHER_GENERATION)
-                return
-            entity = self.mailroom.entity(request.entity)
-        except (BadRequestError, UnknownKindError) as error:
-            await respond(message, Answer(Outcome.INVALID, str(error)))
-            return
-
-        def answer(given: Answer) -> None:
-            self.crew.spawn(respond(message, given))
-
-        letter = Letter(request.command, request.arguments, request.origin, answer)
-        self.mailroom.submit(entity, letter)
-
     def due(self, address: EntityAddress) -> None:
         """See to what is due of an entity's own; one that is stale is read anew."""
-        runner = self._runners.get(address)
-        if runner is not None:
+        if (runner := self._runners.get(address)) is not None:
             runner.consider()
         else:
             self.mailroom.tick(address)
 
     def _after_change(self, entity: Entity) -> None:
-        runner = self._runners.get(entity.address)
-        if runner is not None:
+        if (runner := self._runners.get(entity.address)) is not None:
             runner.dispatch()
         self._changes += 1
         if self._changes >= self.settings.checkpoint_commits:

@@ -17,7 +17,7 @@ from events.ids import new_id
 from events.surroundings import monotonic_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from actors.runtime.crew import Crew
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from events.address import EntityAddress
 
 MAILBOX_MAX = 1_000
+SETTLE_SECONDS = 0.002
 TICK_AGAIN = timedelta(seconds=1)
 
 
@@ -89,7 +90,8 @@ class Mailroom:
         try:
             await self.drainer.drain(entity)
         except BucketLostError:
-            self.lost(entity)
+            if self._hosts(entity):
+                self.lost(entity)
         finally:
             entity.draining = False
         if not self._hosts(entity):
@@ -148,7 +150,14 @@ class Mailroom:
         self.handing.forget(address)
         entity = self.entities.pop(address, None)
         if entity is not None:
+            entity.left = True
             entity.refuse("another host owns it")
+
+    async def settled(self, left: Sequence[Entity]) -> None:
+        """Wait until nothing of entities that were left is under way any more."""
+        for entity in left:
+            while entity.draining:  # noqa: ASYNC110  (an event for each entity would cost memory)
+                await asyncio.sleep(SETTLE_SECONDS)
 
     def _origin(self) -> Origin:
         command_id = new_id()

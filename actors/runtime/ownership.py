@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from events.address import BUCKETS, EntityAddress
@@ -36,18 +36,45 @@ class Ownership:
         """Say whether a bucket of a kind is the host's."""
         return any(part.kind == kind and part.first <= bucket <= part.last for part in self.ranges)
 
-    def without(self, kind: str, bucket: int) -> Ownership:
-        """Give the ownership after a bucket was given up."""
+    def without(self, kind: str, first: int, last: int | None = None) -> Ownership:
+        """Give the ownership after a bucket, or buckets from first to last, were left."""
+        last = first if last is None else last
         ranges: list[BucketRange] = []
         for part in self.ranges:
-            if part.kind != kind or not part.first <= bucket <= part.last:
+            if part.kind != kind or last < part.first or part.last < first:
                 ranges.append(part)
                 continue
-            if part.first < bucket:
-                ranges.append(BucketRange(kind=kind, first=part.first, last=bucket - 1))
-            if bucket < part.last:
-                ranges.append(BucketRange(kind=kind, first=bucket + 1, last=part.last))
-        return Ownership(self.epoch, tuple(ranges), self.isolated_here, self.isolated_elsewhere)
+            if part.first < first:
+                ranges.append(BucketRange(kind=kind, first=part.first, last=first - 1))
+            if last < part.last:
+                ranges.append(BucketRange(kind=kind, first=last + 1, last=part.last))
+        return replace(self, ranges=tuple(ranges))
+
+    def without_isolated(self, left: frozenset[EntityAddress]) -> Ownership:
+        """Give the ownership after entities were left that this host was for."""
+        here = self.isolated_here - left
+        return replace(self, isolated_here=here, isolated_elsewhere=self.isolated_elsewhere | left)
+
+    def common_with(self, other: Ownership) -> Ownership:
+        """Give what is owned here and there, as of this epoch."""
+        ranges = [
+            BucketRange(
+                kind=part.kind, first=max(part.first, its.first), last=min(part.last, its.last)
+            )
+            for part in self.ranges
+            for its in other.ranges
+            if part.kind == its.kind and part.first <= its.last and its.first <= part.last
+        ]
+        return Ownership(
+            self.epoch,
+            tuple(ranges),
+            self.isolated_here & other.isolated_here,
+            self.isolated_elsewhere | other.isolated_elsewhere,
+        )
+
+    def is_same_share_as(self, other: Ownership) -> bool:
+        """Say whether the same is owned, be it in another epoch."""
+        return self == replace(other, epoch=self.epoch)
 
     def command_filters(self) -> list[str]:
         """Give the subjects under which commands for the host arrive."""

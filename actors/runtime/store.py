@@ -15,7 +15,7 @@ from events.reader import Start
 from events.subjects import bucket_in, entity_of, state_filter, state_subject
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from events.log import Log
     from events.placement import BucketRange
@@ -36,21 +36,28 @@ class Store:
         self.checkpoints = Checkpoints(self.log)
 
     async def load(
-        self, ranges: Sequence[BucketRange], until: int | None = None, *, cached: bool = True
+        self,
+        ranges: Sequence[BucketRange],
+        until: int | None = None,
+        *,
+        cached: bool = True,
+        known: Mapping[tuple[str, int], Checkpoint] | None = None,
     ) -> Entities:
         """Read all entities of some buckets, as of the log's end or of a sequence.
 
-        One consumer reads everything, from the oldest of the buckets' checkpoints on.
+        One consumer reads everything, from the oldest of the buckets' checkpoints on. Where all
+        buckets are `known` as of some sequence, only what came after it is read.
         """
         if not ranges:
             return {}
-        kinds = {part.kind for part in ranges}
-        found = await self.checkpoints.read(kinds, before=until) if cached else {}
-        bases = {
-            (part.kind, bucket): found.get((part.kind, bucket))
-            for part in ranges
-            for bucket in range(part.first, part.last + 1)
+        wanted = {
+            (part.kind, bucket) for part in ranges for bucket in range(part.first, part.last + 1)
         }
+        found = known or {}
+        if not wanted <= found.keys():
+            kinds = {part.kind for part in ranges}
+            found = await self.checkpoints.read(kinds, before=until) if cached else {}
+        bases = {key: found.get(key) for key in sorted(wanted)}
         entities = {
             entity.address: entity
             for base in bases.values()

@@ -200,7 +200,7 @@ async def test_a_host_that_lost_its_buckets_and_does_not_know_writes_no_checkpoi
     monkeypatch.setattr(Host, "own", only_others)
     await hosting.place(h2=PLACED)
     await hosting.start("h2")
-    await host._unsubscribe()
+    await host.door.close()
     await hosting.report("db", "healthy")
     await hosting.quiet(0.3)
     await host.write_checkpoints()

@@ -13,8 +13,7 @@ from actors import deciders
 from actors.deciders import DECIDERS
 from actors.policies import POLICIES
 from actors.policies.base import Conclusion, Policy, decider_of
-from actors.runtime import host as host_module
-from actors.runtime import policy_runner
+from actors.runtime import policy_runner, runners
 from actors.runtime.commands import Outcome, Request, deliver
 from actors.runtime.letters import ReleaseEntity
 from actors.runtime.policy_runner import PolicyRunner
@@ -43,7 +42,7 @@ PLATFORM = {"db": (), "app": ("db",), "page": ("app",)}
 
 def use(patch: pytest.MonkeyPatch, *policies: Policy[Any]) -> None:
     """Let hosts that start from now on run these policies."""
-    patch.setattr(host_module, "POLICIES", policies)
+    patch.setattr(runners, "POLICIES", policies)
     for policy in policies:
         patch.setitem(deciders.POLICY_DECIDERS, policy.id, decider_of(policy))
 
