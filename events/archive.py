@@ -12,6 +12,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from events.frames import TornFrameError, encode_frame, read_frames
+from events.headers import encode_headers
 from events.reader import Message
 from events.streams import LogIdentity
 
@@ -57,7 +58,8 @@ class ArchiveWriter:
         """Write a message."""
         assert message.sequence > self.last_sequence, "messages come in order"
         stored = (message.stored - _EPOCH) // timedelta(microseconds=1)
-        fields = (message.sequence, stored, message.subject, message.payload, message.headers)
+        headers = message.headers or None
+        fields = (message.sequence, stored, message.subject, message.payload, headers)
         self.file.write(encode_frame((_MESSAGE, *fields)))
         self._digest.update(message.payload)
         self.count, self.last_sequence = self.count + 1, message.sequence
@@ -117,8 +119,8 @@ def _message_of(fields: list[Any]) -> Message:
     return Message(
         subject=subject,
         sequence=sequence,
-        stored=_EPOCH + timedelta(microseconds=stored),
+        stored_microseconds=stored,
         payload=payload,
-        headers=headers,
+        head=encode_headers(headers or {}),
         pending=0,
     )

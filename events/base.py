@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias
 
+import msgspec
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from events.address import EntityAddress
 
 
@@ -17,6 +17,9 @@ SECONDS_MAX = 10 * 366 * 86_400.0
 PositiveSeconds = Annotated[float, Field(gt=0, le=SECONDS_MAX)]
 NonNegativeSeconds = Annotated[float, Field(ge=0, le=SECONDS_MAX)]
 """Durations that can be added to a moment: ten years at most, so that no clock overflows."""
+
+Moment: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A time of which the zone is known, in what is stored."""
 
 
 class Value(BaseModel):
@@ -79,17 +82,17 @@ def named_in(generation: int, name: str) -> str:
     return name if generation == 1 else f"{name}~{generation}"
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(msgspec.Struct, frozen=True, array_like=True):
     """The number that makes a policy's command count once: it rises for every policy."""
 
     policy: str
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(msgspec.Struct, frozen=True, array_like=True):
     """Why events were decided: the command, who gave it, for whom, and what caused it.
+
+    It is stored as these fields, in this order for ever.
 
     `time` is when it was observed in the world; the commit says when it was decided.
     """
@@ -97,7 +100,7 @@ class Origin:
     command_id: str
     principal: str
     source: str
-    time: datetime
+    time: Moment
     correlation_id: str
     causation_id: str | None = None
     on_behalf_of: str | None = None

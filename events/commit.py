@@ -2,50 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-import msgpack
+import msgspec
 
-from events.base import Envelope, Origin, Position
+from events.address import EntityAddress
+from events.base import Envelope, Moment, Origin, Position
 from events.codec import decode_event
-from events.origin import pack_origin, unpack_origin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from events.address import EntityAddress
     from events.base import Event
 
 FORMAT = 1
 DIGEST_HEADER = "Standfast-Digest"
-_UNREADABLE = (
-    ValueError,
-    TypeError,
-    LookupError,
-    ArithmeticError,
-    OSError,
-    msgpack.UnpackException,
-)
-"""What reading foreign bytes may raise; times out of range are ArithmeticError or OSError."""
 
 
 class UnreadableCommitError(ValueError):
     """The bytes of a stored commit are not a commit of a format that is known here."""
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(msgspec.Struct, frozen=True):
     """The end of an entity's chain: the sequence and digest of its newest commit."""
 
     sequence: int = 0
     digest: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Author:
+class Author(msgspec.Struct, frozen=True):
     """By what and where a commit was made."""
 
     platform: str
@@ -53,8 +40,7 @@ class Author:
     build: str
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """An event as it is stored: its type, the index of its origin, its fields."""
 
     type: str
@@ -62,8 +48,7 @@ class Fact:
     data: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Commit:
+class Commit(msgspec.Struct, frozen=True):
     """One message of the state stream, before or after it has a sequence."""
 
     id: str
@@ -75,8 +60,7 @@ class Commit:
     facts: tuple[Fact, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class StoredCommit:
+class StoredCommit(msgspec.Struct, frozen=True):
     """A commit with its place: position, the server's time of arrival, and its digest."""
 
     commit: Commit
@@ -112,6 +96,22 @@ class StoredCommit:
             )
 
 
+class _Stored(msgspec.Struct, frozen=True, array_like=True):
+    """The fields of a stored commit, in their order."""
+
+    format: int
+    id: str
+    entity: str
+    previous_sequence: int
+    previous_digest: bytes
+    decided: Moment
+    platform: str
+    cell: str
+    build: str
+    origins: tuple[Origin, ...]
+    facts: tuple[Fact, ...]
+
+
 def fact_of(event: Event, origin: int) -> Fact:
     """Give the stored form of an event."""
     return Fact(event.type, origin, event.model_dump())
@@ -125,20 +125,21 @@ def digest_of(payload: bytes) -> bytes:
 def encode_commit(commit: Commit) -> bytes:
     """Give the bytes of a commit (a msgpack array that begins with the format's number)."""
     author = commit.author
-    fields = (
-        FORMAT,
-        commit.id,
-        str(commit.entity),
-        commit.previous.sequence,
-        commit.previous.digest,
-        commit.decided,
-        author.platform,
-        author.cell,
-        author.build,
-        [pack_origin(origin) for origin in commit.origins],
-        [(fact.type, fact.origin, fact.data) for fact in commit.facts],
+    return msgspec.msgpack.encode(
+        _Stored(
+            FORMAT,
+            commit.id,
+            str(commit.entity),
+            commit.previous.sequence,
+            commit.previous.digest,
+            commit.decided,
+            author.platform,
+            author.cell,
+            author.build,
+            commit.origins,
+            commit.facts,
+        )
     )
-    return bytes(msgpack.packb(fields, datetime=True))
 
 
 def decode_commit(payload: bytes, entity: EntityAddress) -> Commit:
@@ -147,43 +148,45 @@ def decode_commit(payload: bytes, entity: EntityAddress) -> Commit:
     Raises `UnreadableCommitError`: not msgpack, another format, or another entity's commit.
     """
     try:
-        fields = msgpack.unpackb(payload, timestamp=3)
-        _check_head(fields, entity)
-        _check_facts(fields)
-        return Commit(
-            id=fields[1],
-            entity=entity,
-            previous=Head(fields[3], fields[4]),
-            decided=fields[5],
-            author=Author(fields[6], fields[7], fields[8]),
-            origins=tuple([unpack_origin(origin) for origin in fields[9]]),
-            facts=tuple([Fact(*fact) for fact in fields[10]]),
-        )
-    except UnreadableCommitError:
-        raise
-    except _UNREADABLE as error:
-        message = f"not a commit: {type(error).__name__}: {error}"
-        raise UnreadableCommitError(message) from error
+        stored = _DECODER.decode(payload)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise UnreadableCommitError(_why_unreadable(payload, error)) from error
+    _check(stored, entity)
+    return Commit(
+        stored.id,
+        entity,
+        Head(stored.previous_sequence, stored.previous_digest),
+        stored.decided,
+        Author(stored.platform, stored.cell, stored.build),
+        stored.origins,
+        stored.facts,
+    )
 
 
-def _check_head(fields: list[Any], entity: EntityAddress) -> None:
-    if fields[0] != FORMAT:
-        message = f"a commit of format {fields[0]!r}; known here: {FORMAT}"
+_DECODER = msgspec.msgpack.Decoder(_Stored)
+
+
+def _check(stored: _Stored, entity: EntityAddress) -> None:
+    if stored.format != FORMAT:
+        raise UnreadableCommitError(_OTHER_FORMAT.format(stored.format))
+    if stored.entity != str(entity):
+        message = f"a commit of {stored.entity!r} under the subject of {entity}"
         raise UnreadableCommitError(message)
-    if fields[2] != str(entity):
-        message = f"a commit of {fields[2]!r} under the subject of {entity}"
-        raise UnreadableCommitError(message)
-
-
-def _check_facts(fields: list[Any]) -> None:
-    """Find now what would fail later, when the events are read one by one."""
-    if not isinstance(fields[5], datetime) or not isinstance(fields[3], int):
-        message = "not a commit: its time or its predecessor is missing"
-        raise UnreadableCommitError(message)
-    for kind, origin, data in fields[10]:
-        if not isinstance(kind, str) or not isinstance(data, dict):
-            message = f"not a commit: {kind!r} is not a fact"
+    for fact in stored.facts:
+        if not 0 <= fact.origin < len(stored.origins):
+            message = f"not a commit: its {fact.type} has no origin {fact.origin}"
             raise UnreadableCommitError(message)
-        if not isinstance(origin, int) or not 0 <= origin < len(fields[9]):
-            message = f"not a commit: its {kind} has no origin {origin!r}"
-            raise UnreadableCommitError(message)
+
+
+_OTHER_FORMAT = f"a commit of format {{!r}}; known here: {FORMAT}"
+
+
+def _why_unreadable(payload: bytes, error: Exception) -> str:
+    """Say that the format is another one, where that is so."""
+    try:
+        fields = msgspec.msgpack.decode(payload)
+        if isinstance(fields, list) and fields and fields[0] != FORMAT:
+            return _OTHER_FORMAT.format(fields[0])
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        pass
+    return f"not a commit: {type(error).__name__}: {error}"

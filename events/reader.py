@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import msgspec
 from nats.errors import Error as NatsError
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
+from events.bulk import BulkConnection, BulkUnavailableError
+from events.headers import decode_headers, encode_headers
 from events.ids import new_id
 
 if TYPE_CHECKING:
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from nats.aio.msg import Msg
     from nats.aio.subscription import Subscription
 
+_ACKNOWLEDGE = "$JS.ACK."
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 STORED_HEADER = "Standfast-Stored"
 """When a message was stored first, where it was brought from elsewhere: microseconds since 1970."""
@@ -27,6 +31,8 @@ RETRY_SECONDS = 0.5
 INACTIVE_SECONDS = 60.0
 PENDING_BYTES_MAX = 64 * 1024 * 1024
 ARRIVED_MAX = 20_000
+BULK_MESSAGES = 1_000
+"""So many that wait to be read are worth a connection of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +54,29 @@ class Pace:
 PACE = Pace()
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One stored message as it was read: where it is, when it arrived, what it holds."""
+class Message(msgspec.Struct, frozen=True):
+    """One stored message as it was read: where it is, when it arrived, what it holds.
+
+    `stored_microseconds` is when the server that has it stored it, since 1970; `head` is the block
+    of headers as it was sent, empty where there is none. Both are read when somebody asks.
+    """
 
     subject: str
     sequence: int
-    stored: datetime
+    stored_microseconds: int
     payload: bytes
-    headers: dict[str, str] | None
-    pending: int = field(compare=False)
+    head: bytes
+    pending: int
+
+    @property
+    def stored(self) -> datetime:
+        """When it was stored, by the server that has it or the one it was brought from."""
+        return stored_moment(self.headers, self.stored_microseconds)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Its headers."""
+        return decode_headers(self.head)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,34 +127,61 @@ class OrderedReader:
         self._reconnects = 0
         self._consumer = ""
         self._subscription: Subscription | None = None
+        self._bulk: BulkConnection | None = None
         self.pending = 0
 
     async def open(self) -> int:
         """Create the consumer. Gives how many messages already wait to be read."""
-        inbox = self._client.new_inbox()
-        self._expected, self._broken = 1, False
         self._reconnects = self._client.stats["reconnects"]
-        self._consumer = f"standfast-{new_id()}"
+        inbox = self._client.new_inbox()
+        self._begin()
         self._subscription = await self._client.subscribe(
             inbox, cb=self._receive, pending_bytes_limit=PENDING_BYTES_MAX
         )
+        await self._add_consumer(inbox)
+        if self.pending >= BULK_MESSAGES:
+            with contextlib.suppress(BulkUnavailableError):
+                await self._change_over()
+        return self.pending + len(self._arrived)
+
+    async def _change_over(self) -> None:
+        """Read on from a connection of its own; the ordinary one stays if there is none."""
+        inbox = self._client.new_inbox()
+        bulk = await BulkConnection.open(self._client, inbox, self._take, self._lose)
+        await self._drop()
+        self._bulk = bulk
+        self._begin()
+        await self._add_consumer(inbox)
+
+    def _begin(self) -> None:
+        """Begin a consumer's life after the last message that was taken."""
+        if self._last_sequence >= self._start.sequence:
+            self._start = Start(self._last_sequence + 1)
+        self._expected, self._broken = 1, False
+        self._consumer = f"standfast-{new_id()}"
+
+    async def _add_consumer(self, inbox: str) -> None:
         info = await self._manager.add_consumer(self._stream, self._configuration(inbox))
         self.pending = info.num_pending or 0
-        return self.pending
 
     async def batches(self) -> AsyncIterator[list[Message]]:
         """Give what has arrived, in order and without gaps, for as long as it is read."""
         while not self._closed:
             batch, self._arrived = self._arrived, []
-            self._room.set()
+            self._make_room()
             if batch:
                 yield batch
                 continue
-            if self._broken:
-                await self._reopen()
+            if self._broken or (self._bulk is not None and not self.pending):
+                await self._reopen()  # what comes live comes by the ordinary connection
                 continue
             self._wake.clear()
             await self._wait_for_more()
+
+    def _make_room(self) -> None:
+        self._room.set()
+        if self._bulk is not None:
+            self._bulk.resume()
 
     async def _wait_for_more(self) -> None:
         """Wait for a message; silence, and a connection made anew, end the consumer's life."""
@@ -157,16 +203,18 @@ class OrderedReader:
 
     async def _drop(self) -> None:
         subscription, self._subscription = self._subscription, None
+        bulk, self._bulk = self._bulk, None
         if subscription is not None:
             with contextlib.suppress(NatsError, TimeoutError, OSError):
                 await subscription.unsubscribe()
+        if bulk is not None:
+            bulk.close()
+        if subscription is not None or bulk is not None:
             with contextlib.suppress(NatsError, TimeoutError, OSError):
                 await self._manager.delete_consumer(self._stream, self._consumer)
 
     async def _reopen(self) -> None:
         await self._drop()
-        if self._last_sequence >= self._start.sequence:
-            self._start = Start(self._last_sequence + 1)
         try:
             await self.open()
         except (NatsError, TimeoutError, OSError):
@@ -201,39 +249,48 @@ class OrderedReader:
         while len(self._arrived) >= ARRIVED_MAX and not self._closed:  # the server is held back
             self._room.clear()
             await self._room.wait()
-        parts = message.reply.split(".")
-        consumer_sequence = int(parts[-3])
-        if self._broken or consumer_sequence != self._expected or parts[-6] != self._consumer:
+        head = encode_headers(message.headers or {})
+        self._add(message.subject, message.reply, message.data, head)
+
+    def _add(self, subject: str, reply: str, payload: bytes, head: bytes) -> None:
+        """Add a message if it is the next one of this consumer's life."""
+        parts = reply.split(".")
+        if self._broken or int(parts[-3]) != self._expected or parts[-6] != self._consumer:
             self._break(parts[-6])
             return
         self._expected += 1
-        self._last_sequence = int(parts[-4])
-        self.pending = int(parts[-1])
-        self._arrived.append(
-            Message(
-                subject=message.subject,
-                sequence=self._last_sequence,
-                stored=stored_moment(message.headers, int(parts[-2]) // 1000),
-                payload=message.data,
-                headers=message.headers,
-                pending=self.pending,
-            )
-        )
+        self._last_sequence = sequence = int(parts[-4])
+        self.pending = pending = int(parts[-1])
+        stored = int(parts[-2]) // 1000
+        self._arrived.append(Message(subject, sequence, stored, payload, head, pending))
         self._wake.set()
 
     def _break(self, consumer: str) -> None:
         if consumer == self._consumer:
-            self._broken = True
-            self._wake.set()
+            self._lose()
+
+    def _lose(self) -> None:
+        self._broken = True
+        self._wake.set()
 
     async def _receive_status(self, message: Msg) -> None:
-        headers = message.headers or {}
-        if message.reply:  # a flow control request: the server waits until we have come so far
-            await self._client.publish(message.reply)
-        stalled = headers.get("Nats-Consumer-Stalled")
-        if stalled:
-            await self._client.publish(stalled)
+        for subject in self._wanted(message.reply, message.headers or {}):
+            await self._client.publish(subject)
+
+    def _wanted(self, reply: str, headers: dict[str, str]) -> list[str]:
+        """Give the subjects to answer on, so that the server goes on sending."""
         last = headers.get("Nats-Last-Consumer")
         if last is not None and int(last) >= self._expected:
             self._broken = True
         self._wake.set()
+        return [subject for subject in (reply, headers.get("Nats-Consumer-Stalled")) if subject]
+
+    def _take(self, subject: str, reply: str, payload: bytes, head: bytes) -> None:
+        """Take what arrives by a connection of its own."""
+        if reply.startswith(_ACKNOWLEDGE):
+            self._add(subject, reply, payload, head)
+            if len(self._arrived) >= ARRIVED_MAX and self._bulk is not None:
+                self._bulk.pause()
+        elif self._bulk is not None:
+            for wanted in self._wanted(reply, decode_headers(head)):
+                self._bulk.answer(wanted)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from events.address import EntityAddress, InvalidAddressError, bucket_of, decode_token
 
 STATE_STREAM = "STANDFAST_STATE"
 TELEMETRY_STREAM = "STANDFAST_TELEMETRY"
 CHECKPOINT_STREAM = "STANDFAST_CHECKPOINTS"
 
+ENTITIES_REMEMBERED = 16_384
 _STATE_TOKENS = 4
 STATE_SUBJECTS = "sf.>"
 TELEMETRY_SUBJECTS = "sft.>"
@@ -25,6 +28,7 @@ def state_filter(kind: str, bucket: int | None = None) -> str:
     return f"sf.{kind}.>" if bucket is None else f"sf.{kind}.{bucket:02x}.>"
 
 
+@lru_cache(ENTITIES_REMEMBERED)
 def entity_of(subject: str) -> EntityAddress:
     """Read an entity's address from the subject of its commits. Raises `InvalidAddressError`."""
     parts = subject.split(".")

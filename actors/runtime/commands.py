@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-import msgpack
+import msgspec
 from nats.errors import Error as NatsError
 
 from events.address import EntityAddress
-from events.base import Origin
+from events.base import Mark, Moment, Origin
 from events.ids import new_id
-from events.origin import FIELDS, pack_origin, unpack_origin
 from events.subjects import command_subject
 from events.surroundings import now
 
@@ -29,14 +26,6 @@ FORMAT = 1
 ANSWER_SECONDS = 5.0
 PATIENCE_SECONDS = 20.0
 BACKOFF_SECONDS = 0.05
-_UNREADABLE = (
-    ValueError,
-    TypeError,
-    LookupError,
-    ArithmeticError,
-    OSError,
-    msgpack.UnpackException,
-)
 _UNANSWERED = (TimeoutError, NatsError, OSError)
 
 
@@ -60,8 +49,7 @@ class NoAnswerError(Exception):
     """No host answered in time; the command may or may not have been carried out."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, array_like=True):
     """The answer to a command, given after its commit: `sequence` is where its facts are."""
 
     outcome: Outcome
@@ -77,8 +65,7 @@ class Answer:
 OTHER_GENERATION = Answer(Outcome.BUSY, "the log was restored: sender or host begins anew")
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """A command on its way: to whom, what, and all that its facts will say of their origin.
 
     `generation` is the life of the log that it was given in, 0 where that does not matter.
@@ -95,68 +82,72 @@ class BadRequestError(ValueError):
     """The bytes are not a request of a format that is known here."""
 
 
+class _Sent(msgspec.Struct, frozen=True, array_like=True):
+    """The fields of a request as it travels, in their order."""
+
+    format: int
+    entity: str
+    command: str
+    arguments: dict[str, Any]
+    command_id: str
+    principal: str
+    source: str
+    time: Moment
+    correlation_id: str
+    causation_id: str | None
+    on_behalf_of: str | None
+    traceparent: str | None
+    mark: Mark | None
+    generation: int = 0
+
+
+_REQUESTS = msgspec.msgpack.Decoder(_Sent)
+_ANSWERS = msgspec.msgpack.Decoder(Answer)
+
+
 def encode_request(request: Request) -> bytes:
     """Give the bytes of a request."""
-    fields = (
-        FORMAT,
-        str(request.entity),
-        request.command,
-        request.arguments,
-        *pack_origin(request.origin),
-        request.generation,
-    )
-    return bytes(msgpack.packb(fields, datetime=True))
+    origin = msgspec.structs.astuple(request.origin)
+    told = (str(request.entity), request.command, request.arguments)
+    return msgspec.msgpack.encode(_Sent(FORMAT, *told, *origin, request.generation))
 
 
 def decode_request(payload: bytes) -> Request:
     """Read the bytes of a request. Raises `BadRequestError`."""
     try:
-        fields = msgpack.unpackb(payload, timestamp=3)
-        _check_types(fields)
-        return Request(
-            entity=EntityAddress.parse(fields[1]),
-            command=fields[2],
-            arguments=fields[3],
-            origin=unpack_origin(fields[4 : 4 + FIELDS]),
-            generation=fields[4 + FIELDS] if len(fields) > 4 + FIELDS else 0,
-        )
-    except BadRequestError:
-        raise
-    except _UNREADABLE as error:
+        sent = _REQUESTS.decode(payload)
+        entity = EntityAddress.parse(sent.entity)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         message = f"not a request: {type(error).__name__}: {error}"
         raise BadRequestError(message) from error
-
-
-def _check_types(fields: list[Any]) -> None:
-    """Refuse at the door what would only fail inside."""
-    if fields[0] != FORMAT:
-        message = f"a request of format {fields[0]!r}; known here: {FORMAT}"
+    if sent.format != FORMAT:
+        message = f"a request of format {sent.format!r}; known here: {FORMAT}"
         raise BadRequestError(message)
-    texts = [*fields[1:3], *fields[4:7], fields[8]]
-    texts += [text for text in fields[9:12] if text is not None]
-    mark_is_good = fields[12] is None or (
-        isinstance(fields[12][0], str) and isinstance(fields[12][1], int)
+    return Request(entity, sent.command, sent.arguments, _origin_of(sent), sent.generation)
+
+
+def _origin_of(sent: _Sent) -> Origin:
+    return Origin(
+        sent.command_id,
+        sent.principal,
+        sent.source,
+        sent.time,
+        sent.correlation_id,
+        sent.causation_id,
+        sent.on_behalf_of,
+        sent.traceparent,
+        sent.mark,
     )
-    time_is_good = isinstance(fields[7], datetime) and fields[7].tzinfo is not None
-    if not (
-        all(isinstance(text, str) for text in texts)
-        and isinstance(fields[3], dict)
-        and time_is_good
-        and mark_is_good
-    ):
-        message = "not a request: a field has not the type it must have"
-        raise BadRequestError(message)
 
 
 def encode_answer(answer: Answer) -> bytes:
     """Give the bytes of an answer."""
-    return bytes(msgpack.packb((str(answer.outcome), answer.message, answer.sequence)))
+    return msgspec.msgpack.encode(answer)
 
 
 def decode_answer(payload: bytes) -> Answer:
     """Read the bytes of an answer."""
-    outcome, message, sequence = msgpack.unpackb(payload)
-    return Answer(Outcome(outcome), message, sequence)
+    return _ANSWERS.decode(payload)
 
 
 async def respond(message: Msg, answer: Answer) -> None:

@@ -6,6 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from actors.base import ENTITY_EVENTS
 from actors.deciders import decider_for
 from actors.runtime.commands import Answer, Outcome
 from events.codec import decode_event
@@ -17,7 +18,7 @@ from events.effect import (
     EffectOutcomeUnknown,
     EffectSucceeded,
 )
-from events.entity import CommandDeclined, EntityParked, EntityReleased
+from events.entity import EntityParked, EntityReleased
 
 if TYPE_CHECKING:
     from actors.base import Decider
@@ -41,6 +42,8 @@ NOTED = frozenset(
     }
 )
 """Events that the host itself keeps account of."""
+
+_OF_ANY_ENTITY = frozenset(ENTITY_EVENTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +163,7 @@ class Entity:
 
     def evolved(self, state: Any, event: Event) -> Any:  # noqa: ANN401  (of its kind's type)
         """Give a state after an event; events of any entity leave it as it is."""
-        if isinstance(event, CommandDeclined | EntityParked | EntityReleased):
+        if type(event) in _OF_ANY_ENTITY:
             return state
         return self.decider.evolve(state, event)
 

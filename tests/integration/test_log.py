@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import msgpack
 import pytest
+from msgspec.structs import replace
 
 from events.address import EntityAddress
 from events.base import Origin

@@ -1,19 +1,21 @@
 """An archive gives back what went in, and whatever was cut off or changed shows."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from events.archive import Archive, ArchiveWriter, Heading, UnusableArchiveError
+from events.headers import encode_headers
 from events.reader import Message
 from events.streams import LogIdentity
 
 MADE = datetime(2026, 11, 25, 9, 0, 0, 123456, UTC)
+STORED = 1_764_061_200_123_456
 HEADING = Heading(LogIdentity("log", 3), "build", MADE)
 MESSAGES = [
-    Message("sf.service.00.a", 4, MADE, b"one", {"Standfast-Digest": "00"}, 0),
-    Message("sf.service.00.a", 9, MADE + timedelta(microseconds=1), b"\x00two", None, 0),
+    Message("sf.service.00.a", 4, STORED, b"one", encode_headers({"Standfast-Digest": "00"}), 0),
+    Message("sf.service.00.a", 9, STORED + 1, b"\x00two", b"", 0),
 ]
 
 

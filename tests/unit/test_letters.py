@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 from pydantic import BaseModel, ValidationError
 
 from actors.runtime.commands import (
@@ -35,7 +36,7 @@ PROBE = ("RequestProbe", {"reason": "x"})
 
 def origin(command_id: str, number: int = 0, **changes: Any) -> Origin:
     mark = Mark("policy", number) if number else None
-    return replace(Origin(command_id, "p", "/s", NOW, command_id, mark=mark), **changes)
+    return structs.replace(Origin(command_id, "p", "/s", NOW, command_id, mark=mark), **changes)
 
 
 def letter(what: tuple[str, dict[str, Any]], given: Origin) -> Letter:

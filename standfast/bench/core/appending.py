@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from events.commit import Head, encode_commit
 from events.ids import new_id

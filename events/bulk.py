@@ -1,0 +1,145 @@
+"""A connection of its own for reading much: it takes deliveries from the socket as they come.
+
+The ordinary client makes several objects and task switches of each message; that is right for
+commands, and too much for a log of millions. This one only subscribes, once, to one inbox.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nats.aio.client import Client
+
+    Take = Callable[[str, str, bytes, bytes], None]
+    """Takes subject, reply subject, payload and block of headers; both may be empty."""
+
+OPEN_SECONDS = 2.0
+_END = b"\r\n"
+_PORT = 4222
+
+
+class BulkUnavailableError(Exception):
+    """The server can't be reached in this simple way; the ordinary client may still reach it."""
+
+
+class BulkConnection(asyncio.Protocol):
+    """Subscribes to one inbox and gives each message on, in order, without waiting."""
+
+    def __init__(
+        self, login: dict[str, Any], inbox: str, take: Take, lost: Callable[[], None]
+    ) -> None:
+        """Use `BulkConnection.open`."""
+        self._login = login
+        self._inbox = inbox
+        self._take = take
+        self._lost = lost
+        self._rest = b""
+        self._transport: asyncio.Transport | None = None
+        self._subscribed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    @classmethod
+    async def open(
+        cls, client: Client, inbox: str, take: Take, lost: Callable[[], None]
+    ) -> BulkConnection:
+        """Subscribe on the server that a client is connected to; `lost` hears of its end.
+
+        Raises `BulkUnavailableError` where that needs more than an address and a token.
+        """
+        url, options = getattr(client, "connected_url", None), getattr(client, "options", {})
+        if url is None or url.scheme != "nats" or url.username is not None:
+            raise BulkUnavailableError("no plain address")
+        token = options.get("token")
+        login = {"auth_token": token} if isinstance(token, str) else {}
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(OPEN_SECONDS):
+                _, connection = await loop.create_connection(
+                    lambda: cls(login, inbox, take, lost), url.hostname, url.port or _PORT
+                )
+                try:
+                    await connection._subscribed
+                except BaseException:
+                    connection.close()
+                    raise
+        except (OSError, TimeoutError) as error:
+            raise BulkUnavailableError(str(error)) from error
+        return connection
+
+    def close(self) -> None:
+        """End the connection, and tell nobody."""
+        if self._transport is not None:
+            self._transport.abort()
+        self._transport = None
+
+    def pause(self) -> None:
+        """Leave what arrives to the network: the server is held back."""
+        if self._transport is not None and self._transport.is_reading():
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """Take what arrives again."""
+        if self._transport is not None and not self._transport.is_reading():
+            self._transport.resume_reading()
+
+    def answer(self, subject: str) -> None:
+        """Send an empty message, as flow control asks for."""
+        self._write(f"PUB {subject} 0\r\n\r\n")
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Say who we are and subscribe; the server's PONG says that it has understood."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        options = {"verbose": False, "pedantic": False, "headers": True, "no_responders": False}
+        login = json.dumps({**options, "lang": "python", "protocol": 1, **self._login})
+        self._write(f"CONNECT {login}\r\nSUB {self._inbox} 1\r\nPING\r\n")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Say so, unless the end was ours."""
+        if not self._subscribed.done():
+            self._subscribed.set_exception(exc or ConnectionResetError("refused"))
+        elif self._transport is not None:
+            self._lost()
+        self._transport = None
+
+    def data_received(self, data: bytes) -> None:
+        """Give on each whole message, and keep the rest until more comes."""
+        buffer = self._rest + data if self._rest else data
+        place = 0
+        while (line_end := buffer.find(_END, place)) >= 0:
+            line = buffer[place:line_end]
+            if line.startswith((b"HMSG ", b"MSG ")):
+                after = self._message(line.decode().split(" "), buffer, line_end + 2)
+                if after > len(buffer):
+                    break
+                place = after
+            else:
+                self._control(line)
+                place = line_end + 2
+        self._rest = buffer[place:]
+
+    def _message(self, words: list[str], buffer: bytes, start: int) -> int:
+        """Give on the message that starts at a place, if it is whole. Gives where it ends."""
+        size = int(words[-1])
+        end = start + size
+        if end + 2 <= len(buffer):
+            body = start + (int(words[-2]) if words[0] == "HMSG" else 0)
+            reply = words[3] if len(words) > (5 if words[0] == "HMSG" else 4) else ""
+            self._take(words[1], reply, buffer[body:end], buffer[start:body])
+        return end + 2
+
+    def _control(self, line: bytes) -> None:
+        if line.startswith(b"PING"):
+            self._write("PONG\r\n")
+        elif line.startswith(b"PONG") and not self._subscribed.done():
+            self._subscribed.set_result(None)
+        elif line.startswith(b"-ERR") and self._transport is not None:
+            self._transport.close()
+
+    def _write(self, text: str) -> None:
+        if self._transport is not None:
+            self._transport.write(text.encode())
