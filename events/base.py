@@ -82,14 +82,14 @@ def named_in(generation: int, name: str) -> str:
     return name if generation == 1 else f"{name}~{generation}"
 
 
-class Mark(msgspec.Struct, frozen=True, array_like=True):
+class Mark(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """The number that makes a policy's command count once: it rises for every policy."""
 
     policy: str
     number: int
 
 
-class Origin(msgspec.Struct, frozen=True, array_like=True):
+class Origin(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """Why events were decided: the command, who gave it, for whom, and what caused it.
 
     It is stored as these fields, in this order for ever.

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 OPEN_SECONDS = 2.0
 _END = b"\r\n"
 _PORT = 4222
+_WORDS = {"MSG": 5, "HMSG": 6}
+"""Of a control line with a reply subject: verb, subject, subscription, reply and sizes."""
 
 
 class BulkUnavailableError(Exception):
@@ -40,7 +42,7 @@ class BulkConnection(asyncio.Protocol):
         self._lost = lost
         self._rest = b""
         self._transport: asyncio.Transport | None = None
-        self._subscribed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.subscribed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @classmethod
     async def open(
@@ -62,7 +64,7 @@ class BulkConnection(asyncio.Protocol):
                     lambda: cls(login, inbox, take, lost), url.hostname, url.port or _PORT
                 )
                 try:
-                    await connection._subscribed
+                    await connection.subscribed
                 except BaseException:
                     connection.close()
                     raise
@@ -100,10 +102,12 @@ class BulkConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Say so, unless the end was ours."""
-        if not self._subscribed.done():
-            self._subscribed.set_exception(exc or ConnectionResetError("refused"))
-        elif self._transport is not None:
+        if self._transport is None:
+            self.subscribed.cancel()
+        elif self.subscribed.done():
             self._lost()
+        else:
+            self.subscribed.set_exception(exc or ConnectionResetError("refused"))
         self._transport = None
 
     def data_received(self, data: bytes) -> None:
@@ -111,33 +115,29 @@ class BulkConnection(asyncio.Protocol):
         buffer = self._rest + data if self._rest else data
         place = 0
         while (line_end := buffer.find(_END, place)) >= 0:
-            line = buffer[place:line_end]
-            if line.startswith((b"HMSG ", b"MSG ")):
-                after = self._message(line.decode().split(" "), buffer, line_end + 2)
-                if after > len(buffer):
-                    break
-                place = after
+            words = buffer[place:line_end].decode().split(" ")
+            start = line_end + 2
+            if words[0] == "HMSG":
+                body, end = start + int(words[-2]), start + int(words[-1])
+            elif words[0] == "MSG":
+                body, end = start, start + int(words[-1])
             else:
-                self._control(line)
-                place = line_end + 2
+                self._control(words[0])
+                place = start
+                continue
+            if end + 2 > len(buffer):
+                break
+            reply = words[3] if len(words) == _WORDS[words[0]] else ""
+            self._take(words[1], reply, buffer[body:end], buffer[start:body])
+            place = end + 2
         self._rest = buffer[place:]
 
-    def _message(self, words: list[str], buffer: bytes, start: int) -> int:
-        """Give on the message that starts at a place, if it is whole. Gives where it ends."""
-        size = int(words[-1])
-        end = start + size
-        if end + 2 <= len(buffer):
-            body = start + (int(words[-2]) if words[0] == "HMSG" else 0)
-            reply = words[3] if len(words) > (5 if words[0] == "HMSG" else 4) else ""
-            self._take(words[1], reply, buffer[body:end], buffer[start:body])
-        return end + 2
-
-    def _control(self, line: bytes) -> None:
-        if line.startswith(b"PING"):
+    def _control(self, word: str) -> None:
+        if word == "PING":
             self._write("PONG\r\n")
-        elif line.startswith(b"PONG") and not self._subscribed.done():
-            self._subscribed.set_result(None)
-        elif line.startswith(b"-ERR") and self._transport is not None:
+        elif word == "PONG" and not self.subscribed.done():
+            self.subscribed.set_result(None)
+        elif word == "-ERR" and self._transport is not None:
             self._transport.close()
 
     def _write(self, text: str) -> None:

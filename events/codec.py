@@ -49,7 +49,8 @@ def decode_event(stored_type: str, data: dict[str, Any]) -> Event:
     """
     known = Event.registry.get(stored_type)
     if known is not None:
-        return known.model_validate(data)
+        event: Event = known.__pydantic_validator__.validate_python(data)
+        return event
     if stored_type not in UPCASTERS:
         message = f"the event type {stored_type!r} is not known to this build"
         raise UnknownEventError(message)

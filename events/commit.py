@@ -25,14 +25,14 @@ class UnreadableCommitError(ValueError):
     """The bytes of a stored commit are not a commit of a format that is known here."""
 
 
-class Head(msgspec.Struct, frozen=True):
+class Head(msgspec.Struct, frozen=True, gc=False):
     """The end of an entity's chain: the sequence and digest of its newest commit."""
 
     sequence: int = 0
     digest: bytes = b""
 
 
-class Author(msgspec.Struct, frozen=True):
+class Author(msgspec.Struct, frozen=True, gc=False):
     """By what and where a commit was made."""
 
     platform: str
@@ -40,7 +40,7 @@ class Author(msgspec.Struct, frozen=True):
     build: str
 
 
-class Fact(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+class Fact(msgspec.Struct, frozen=True, gc=False, array_like=True, forbid_unknown_fields=True):
     """An event as it is stored: its type, the index of its origin, its fields."""
 
     type: str
@@ -48,7 +48,7 @@ class Fact(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=T
     data: dict[str, Any]
 
 
-class Commit(msgspec.Struct, frozen=True):
+class Commit(msgspec.Struct, frozen=True, gc=False):
     """One message of the state stream, before or after it has a sequence."""
 
     id: str
@@ -60,14 +60,12 @@ class Commit(msgspec.Struct, frozen=True):
     facts: tuple[Fact, ...]
 
 
-class StoredCommit(msgspec.Struct, frozen=True):
-    """A commit with its place: position, the server's time of arrival, and its digest."""
+class StoredCommit(msgspec.Struct, frozen=True, gc=False):
+    """A commit with its place in the log and its digest."""
 
     commit: Commit
     position: Position
-    stored: datetime
     digest: bytes
-    bytes: int
 
     @property
     def head(self) -> Head:
@@ -96,7 +94,7 @@ class StoredCommit(msgspec.Struct, frozen=True):
             )
 
 
-class _Stored(msgspec.Struct, frozen=True, array_like=True):
+class _Stored(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """The fields of a stored commit, in their order."""
 
     format: int

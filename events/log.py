@@ -244,13 +244,9 @@ class Log:
 
     def stored(self, message: Message) -> StoredCommit:
         """Decode a message of the state stream. Raises `UnreadableCommitError`."""
-        return StoredCommit(
-            commit=decode_commit(message.payload, entity_of(message.subject)),
-            position=self.position(message.sequence),
-            stored=message.stored,
-            digest=digest_of(message.payload),
-            bytes=len(message.payload),
-        )
+        payload = message.payload
+        commit = decode_commit(payload, entity_of(message.subject))
+        return StoredCommit(commit, self.position(message.sequence), digest_of(payload))
 
 
 def stored_at(raw: RawStreamMsg) -> datetime:
@@ -266,7 +262,5 @@ def _stored_from_raw(log: Log, raw: RawStreamMsg) -> StoredCommit:
     return StoredCommit(
         commit=decode_commit(payload, entity_of(raw.subject)),
         position=log.position(int(raw.seq or 0)),
-        stored=stored_at(raw),
         digest=digest_of(payload),
-        bytes=len(payload),
     )

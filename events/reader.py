@@ -54,7 +54,7 @@ class Pace:
 PACE = Pace()
 
 
-class Message(msgspec.Struct, frozen=True):
+class Message(msgspec.Struct, frozen=True, gc=False):
     """One stored message as it was read: where it is, when it arrived, what it holds.
 
     `stored_microseconds` is when the server that has it stored it, since 1970; `head` is the block

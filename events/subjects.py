@@ -38,6 +38,7 @@ def entity_of(subject: str) -> EntityAddress:
     return EntityAddress(parts[1], decode_token(parts[3]))
 
 
+@lru_cache(ENTITIES_REMEMBERED)
 def bucket_in(subject: str) -> tuple[str, int]:
     """Read kind and bucket from the subject of a commit; -1 where it names no bucket."""
     parts = subject.split(".")

@@ -17,6 +17,8 @@ from events.subjects import command_subject
 from events.surroundings import now
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from nats.aio.client import Client
     from nats.aio.msg import Msg
 
@@ -49,7 +51,7 @@ class NoAnswerError(Exception):
     """No host answered in time; the command may or may not have been carried out."""
 
 
-class Answer(msgspec.Struct, frozen=True, array_like=True):
+class Answer(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """The answer to a command, given after its commit: `sequence` is where its facts are."""
 
     outcome: Outcome
@@ -65,7 +67,7 @@ class Answer(msgspec.Struct, frozen=True, array_like=True):
 OTHER_GENERATION = Answer(Outcome.BUSY, "the log was restored: sender or host begins anew")
 
 
-class Request(msgspec.Struct, frozen=True):
+class Request(msgspec.Struct, frozen=True, gc=False):
     """A command on its way: to whom, what, and all that its facts will say of their origin.
 
     `generation` is the life of the log that it was given in, 0 where that does not matter.
@@ -82,7 +84,7 @@ class BadRequestError(ValueError):
     """The bytes are not a request of a format that is known here."""
 
 
-class _Sent(msgspec.Struct, frozen=True, array_like=True):
+class _Sent(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """The fields of a request as it travels, in their order."""
 
     format: int

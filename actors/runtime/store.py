@@ -93,10 +93,11 @@ class Store:
         """Fold a message into the entity it belongs to, which is made where it is new."""
         try:
             address = entity_of(message.subject)
-            entity = entities.get(address) or Entity.new(address)
+            entity = entities.get(address)
+            if entity is None:
+                entity = entities[address] = Entity.new(address)
         except (InvalidAddressError, UnknownKindError):
             return None  # under such a subject there is no entity that could be parked
-        entities[address] = entity
         self._fold_into(entity, message)
         return entity
 

@@ -46,7 +46,7 @@ def readable_commit(payload: bytes, stored_type: str) -> dict[str, object]:
 def readable(payload: bytes, entity: EntityAddress) -> dict[str, object]:
     """Give what the bytes of an entity's commit mean today, as JSON does."""
     commit = decode_commit(payload, entity)
-    stored = StoredCommit(commit, POSITION, commit.decided, digest_of(payload), len(payload))
+    stored = StoredCommit(commit, POSITION, digest_of(payload))
     return {
         "id": commit.id,
         "previous": {

@@ -38,7 +38,7 @@ def stored(
         origins=(Origin(f"command-{sequence}", "p", "/s", NOW, "correlation"),),
         facts=tuple(fact_of(event, 0) for event in events),
     )
-    return StoredCommit(commit, Position("L", 1, sequence), NOW, b"digest", 1)
+    return StoredCommit(commit, Position("L", 1, sequence), b"digest")
 
 
 def test_commits_are_folded_and_remembered() -> None:
