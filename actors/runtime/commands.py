@@ -111,7 +111,8 @@ def encode_request(request: Request) -> bytes:
     """Give the bytes of a request."""
     origin = msgspec.structs.astuple(request.origin)
     told = (str(request.entity), request.command, request.arguments)
-    return msgspec.msgpack.encode(_Sent(FORMAT, *told, *origin, request.generation))
+    sent = _Sent(FORMAT, *told, *origin, generation=request.generation)
+    return msgspec.msgpack.encode(sent)
 
 
 def decode_request(payload: bytes) -> Request:
