@@ -109,9 +109,23 @@ _ANSWERS = msgspec.msgpack.Decoder(Answer)
 
 def encode_request(request: Request) -> bytes:
     """Give the bytes of a request."""
-    origin = msgspec.structs.astuple(request.origin)
-    told = (str(request.entity), request.command, request.arguments)
-    sent = _Sent(FORMAT, *told, *origin, generation=request.generation)
+    origin = request.origin
+    sent = _Sent(
+        FORMAT,
+        str(request.entity),
+        request.command,
+        request.arguments,
+        origin.command_id,
+        origin.principal,
+        origin.source,
+        origin.time,
+        origin.correlation_id,
+        origin.causation_id,
+        origin.on_behalf_of,
+        origin.traceparent,
+        origin.mark,
+        request.generation,
+    )
     return msgspec.msgpack.encode(sent)
 
 
