@@ -27,6 +27,7 @@ async def resolve_drills(client: Client, directory: Path) -> int:
     )
     wish = ResolveAlert(reason="the run is over")
     await asyncio.gather(*[log.send(EntityAddress.parse(drill), wish) for drill in drills])
+    log.close()
     return len(drills)
 
 

@@ -12,6 +12,9 @@ _WITH_PAYLOAD = frozenset({b"PUB", b"HPUB", b"MSG", b"HMSG"})
 _NAME = re.compile(rb"^CONNECT\s+(\{.*\})\s*$", re.IGNORECASE)
 
 
+_SERVER_NAME = re.compile(rb'INFO \{.*?"server_name":"([^"]*)"')
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """One whole frame as it came. `reply` is where an answer is wanted; empty where none is."""
@@ -79,3 +82,9 @@ def client_name(frame: Frame) -> str | None:
     """Give the name a client gives itself as it connects; None for any other frame."""
     found = _NAME.match(frame.raw.strip()) if frame.verb == b"CONNECT" else None
     return None if found is None else str(json.loads(found[1]).get("name", ""))
+
+
+def server_name(chunk: bytes) -> str:
+    """Give the name a server gives itself as it opens a route; empty where it gives none yet."""
+    found = _SERVER_NAME.search(chunk)
+    return "" if found is None else found[1].decode()

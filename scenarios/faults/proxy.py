@@ -8,7 +8,7 @@ import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from scenarios.faults.frames import Frame, FrameReader, client_name
+from scenarios.faults.frames import Frame, FrameReader, client_name, server_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -180,7 +180,7 @@ class NatsProxy:
         try:
             with contextlib.suppress(OSError):
                 while chunk := await source.read(CHUNK_BYTES):
-                    whole = frames.feed(chunk) if self._speaks_nats else []
+                    whole = self._whole(link, way, frames, chunk)
                     kept = self._kept(link, way, whole) if self._speaks_nats else chunk
                     await self._wait(link, way)
                     target.write(kept)
@@ -189,6 +189,14 @@ class NatsProxy:
         finally:
             self._links.discard(link)
             link.close()
+
+    def _whole(self, link: _Link, way: Way, reader: FrameReader, chunk: bytes) -> list[Frame]:
+        """Cut what clients and servers say into frames; of a route only learn who it is."""
+        if self._speaks_nats:
+            return reader.feed(chunk)
+        if way == "to server" and not link.client:
+            link.client = server_name(chunk)
+        return []
 
     def _kept(self, link: _Link, way: Way, frames: list[Frame]) -> bytes:
         """Give what is to pass of the frames; a doomed answer is not."""

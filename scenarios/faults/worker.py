@@ -62,6 +62,10 @@ class CommandLog:
         self._returned(kind, command_id, answer.outcome.value, answer.sequence, answer.message)
         return answer
 
+    def close(self) -> None:
+        """Close the file."""
+        self._lines.close()
+
     def _invoked(self, command_id: str, entity: EntityAddress, command: Command) -> None:
         self.in_flight.invoke()
         line = {
@@ -194,6 +198,7 @@ async def _run(given: argparse.Namespace) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, worker.stop.set)
     await worker.run()
+    worker.log.close()
     await client.close()
 
 

@@ -1,0 +1,164 @@
+"""A log and hosts in processes of their own, commands that flow, and what became of each."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from actors.runtime.commands import CommandClient
+from actors.service import RequestProbe
+from events.address import EntityAddress
+from events.log import Log
+from events.server import ServerAddress, connect
+from scenarios.faults.lines import read_lines
+from scenarios.faults.worker import CommandLog, Mix, Worker
+from tests.hosting import SERVICES, Hosting
+from tests.waiting import until
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from actors.base import Command
+
+PROGRAM = Path(__file__).parent / "integration" / "host_program.py"
+ROOT = Path(__file__).absolute().parent.parent
+NAMES = tuple(f"s{number}" for number in range(8))
+PER_SECOND = 100.0
+
+
+class Probes(Mix):
+    """Only probes wanted of services: nothing that needs an executor."""
+
+    def next(self) -> tuple[EntityAddress, Command]:
+        """Choose a service."""
+        self._told += 1
+        service = self.chance.choice(self.services)
+        return EntityAddress("service", service), RequestProbe(reason=f"{self.name} {self._told}")
+
+
+@dataclass(slots=True)
+class HostProcess:
+    """One host in a process of its own."""
+
+    process: subprocess.Popen[bytes]
+
+    def send(self, number: signal.Signals) -> None:
+        """Signal it."""
+        self.process.send_signal(number)
+
+    def end(self) -> None:
+        """Kill -9 it."""
+        self.process.kill()
+        self.process.wait()
+
+
+def start_host(address: ServerAddress, name: str = "h1", **environment: str) -> HostProcess:
+    """Start a host that the placement knows."""
+    given = {
+        "TEST_LOG_URL": address.url,
+        "TEST_LOG_TOKEN": address.token,
+        "TEST_HOST": name,
+        "PYTHONPATH": str(ROOT),
+    }
+    return HostProcess(
+        subprocess.Popen([sys.executable, str(PROGRAM)], env={**os.environ, **given, **environment})
+    )
+
+
+@dataclass(slots=True)
+class Flow:
+    """Commands at a pace to the services of a log, and what is known of them."""
+
+    directory: Path
+    worker: Worker
+    task: asyncio.Task[None]
+
+    @property
+    def answered(self) -> int:
+        """How many commands have come back."""
+        return self.worker.log.in_flight.returned
+
+    async def goes_on(self, count: int = 50, timeout_seconds: float = 30.0) -> None:
+        """Wait until so many more commands are answered."""
+        wanted = self.answered + count
+        await until(lambda: self.answered >= wanted, timeout_seconds)
+
+    async def end(self) -> None:
+        """Send no more, and wait for what is in flight."""
+        self.worker.stop.set()
+        await self.task
+
+
+@contextlib.asynccontextmanager
+async def flowing(
+    address: ServerAddress, directory: Path, name: str = "flow"
+) -> AsyncIterator[Flow]:
+    """Let commands flow through a server, until the block ends and all have come back."""
+    client = await connect(address, name)
+    commands = CommandClient(client, principal="person:test", source="/test")
+    mix = Probes(name, NAMES, random.Random(1))
+    worker = Worker(CommandLog(commands, directory, name), mix, PER_SECOND)
+    flow = Flow(directory, worker, asyncio.create_task(worker.run()))
+    try:
+        yield flow
+        await flow.end()
+    finally:
+        flow.task.cancel()
+        await asyncio.wait([flow.task])
+        worker.log.close()
+        await client.close()
+
+
+async def configure(address: ServerAddress, hosting: Hosting) -> None:
+    """Place all services on one host, start it, and watch some; the host ends again."""
+    del address
+    await hosting.place(h1=SERVICES)
+    host = await hosting.start("h1")
+    for name in NAMES:
+        assert (await hosting.configure(name)).accepted
+    await hosting.kill(host)
+
+
+@dataclass(slots=True)
+class Found:
+    """What the log holds of the accepted commands: each once, or not as it should be."""
+
+    accepted: int = 0
+    missing: list[str] = field(default_factory=list)
+    doubled: list[str] = field(default_factory=list)
+
+    @property
+    def is_clean(self) -> bool:
+        """Say whether commands were accepted, and all of them are in the log once."""
+        return self.accepted > 0 and not self.missing and not self.doubled
+
+
+async def look_for_accepted(log: Log, directory: Path) -> Found:
+    """Look for every command that was answered with an accepted outcome."""
+    stored: Counter[str] = Counter()
+    async for batch in log.read(["sf.>"]):
+        for message in batch:
+            stored.update(one.command_id for one in log.stored(message).commit.origins)
+    found = Found()
+    for command_id in accepted_in(directory):
+        found.accepted += 1
+        if stored[command_id] == 0:
+            found.missing.append(command_id)
+        if stored[command_id] > 1:
+            found.doubled.append(command_id)
+    return found
+
+
+def accepted_in(directory: Path) -> list[str]:
+    """Give the ids of all commands that were accepted."""
+    lines = [line for path in directory.glob("commands-*.jsonl") for line in read_lines(path)]
+    return [line["command_id"] for line in lines if line["type"] == "ok"]
