@@ -7,6 +7,7 @@ import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from scenarios.faults.injectors.disk import RefuseSyncs
 from scenarios.faults.injectors.network import Cut, HoldBack, LoseAnswers, Slow
 from scenarios.faults.injectors.processes import INTENDED, Double, Freeze, Kill, Strike
 from scenarios.faults.injectors.world import Break
@@ -85,6 +86,7 @@ DRAWS: tuple[tuple[float, Callable[[random.Random], Fault]], ...] = (
     (1, lambda _chance: Kill("ray")),
     (2, lambda chance: Kill(chance.choice(("receiver", "worker-1", "worker-2")))),
     (4, lambda chance: Double(chance.choice(DECIDING))),
+    (3, lambda chance: RefuseSyncs(chance.choice(("executor", "log")))),
     (8, _hold_back),
     (5, _slow),
     (4, lambda chance: Cut(_somebody(chance))),

@@ -1,0 +1,171 @@
+"""Disks that are full or dying: what was accepted stays accepted, and nothing else is claimed."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from events.log import Log
+from events.server import connect, server_command
+from events.streams import StreamLimits, ensure_streams
+from scenarios.faults.injectors.disk import let_sync, refuse_syncs
+from tests.fixtures.nats import NatsServer
+from tests.hosting import Hosting
+from tests.hurting import Flow, configure, flowing, look_for_accepted, start_host
+from tests.waiting import until
+
+SMALL = StreamLimits(telemetry_bytes_max=4 << 20, checkpoint_bytes_max=4 << 20)
+DISK = "24m"
+WAITING = 30
+
+
+@dataclass
+class SmallDisk:
+    """A tmpfs in a mount namespace of its own, which lives as long as its holder."""
+
+    place: Path
+    holder: subprocess.Popen[bytes] = field(init=False)
+
+    def __post_init__(self) -> None:
+        script = f'mount -t tmpfs -o size={DISK} tmpfs "$1" && echo mounted && exec sleep 600'
+        self.holder = subprocess.Popen(
+            [
+                shutil.which("unshare") or "unshare",
+                "--mount",
+                "sh",
+                "-c",
+                script,
+                "sh",
+                str(self.place),
+            ],
+            stdout=subprocess.PIPE,
+        )
+        assert self.holder.stdout is not None
+        if self.holder.stdout.readline() != b"mounted\n":
+            pytest.skip("needs the right to mount")
+
+    @property
+    def inside(self) -> Path:
+        """The tmpfs, as it is seen from outside its namespace."""
+        return Path(f"/proc/{self.holder.pid}/root{self.place}")
+
+    def fill(self) -> None:
+        """Leave not one byte."""
+        file = os.open(self.inside / "ballast", os.O_CREAT | os.O_WRONLY)
+        for size in (65536, 4096, 1):
+            try:
+                while True:
+                    os.write(file, b"x" * size)
+            except OSError:
+                continue
+        os.close(file)
+
+    def free(self) -> None:
+        """Give the room back."""
+        (self.inside / "ballast").unlink()
+
+    def end(self) -> None:
+        """End the holder; the disk is gone with it."""
+        self.holder.kill()
+        self.holder.communicate()
+
+
+class OnSmallDisk(NatsServer):
+    """A server that keeps its data on a small disk."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        (directory / "data").mkdir()
+        self.disk = SmallDisk(directory / "data")
+
+    def _run(self) -> subprocess.Popen[bytes]:
+        command = ["nsenter", "--target", str(self.disk.holder.pid), "--mount", "--"]
+        with self.log_path.open("ab") as log:
+            return subprocess.Popen(
+                [*command, *server_command(self.directory)], stdout=log, stderr=log
+            )
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[OnSmallDisk]:
+    if os.geteuid() != 0 or shutil.which("unshare") is None:
+        pytest.skip("needs root and unshare")
+    server = OnSmallDisk(tmp_path / "small")
+    server.start()
+    yield server
+    server.stop()
+    server.disk.end()
+
+
+@pytest.fixture
+async def watched(request: pytest.FixtureRequest) -> AsyncIterator[tuple[NatsServer, Log]]:
+    """Give a server by the name of its fixture, with services on it that are watched."""
+    server: NatsServer = request.getfixturevalue(request.param)
+    client = await connect(server.address, "test")
+    await ensure_streams(client, SMALL)
+    log = await Log.open(client)
+    await configure(server.address, Hosting(server.address, log))
+    yield server, log
+    await client.close()
+
+
+async def _through(
+    server: NatsServer, log: Log, directory: Path, hurt: Callable[[Flow], Awaitable[None]]
+) -> None:
+    """Let commands flow while the server is hurt and mended; it starts anew afterwards."""
+    host = start_host(server.address)
+    try:
+        async with flowing(server.address, directory) as flow:
+            await flow.goes_on()
+            await hurt(flow)
+            server.stop()
+            server.start()
+            await flow.goes_on(timeout_seconds=60)
+    finally:
+        host.end()
+    found = await look_for_accepted(log, directory)
+    assert found.is_clean, found
+
+
+async def _until_refused(server: NatsServer, flow: Flow, error: str) -> None:
+    """Wait until the server has met the error, and commands wait for it."""
+
+    def is_refused() -> bool:
+        waiting = flow.worker.log.in_flight.count
+        return waiting >= WAITING and error in server.log_path.read_text()
+
+    await until(is_refused, 30)
+
+
+@pytest.mark.parametrize("watched", ["small"], indirect=True)
+async def test_a_full_disk_loses_nothing_that_was_accepted(
+    watched: tuple[OnSmallDisk, Log], tmp_path: Path
+) -> None:
+    server, log = watched
+
+    async def hurt(flow: Flow) -> None:
+        server.disk.fill()
+        await _until_refused(server, flow, "no space left on device")
+        server.disk.free()
+
+    await _through(server, log, tmp_path, hurt)
+
+
+@pytest.mark.parametrize("watched", ["own_server"], indirect=True)
+async def test_a_disk_that_does_not_sync_loses_nothing_that_was_accepted(
+    watched: tuple[NatsServer, Log], tmp_path: Path
+) -> None:
+    server, log = watched
+
+    async def hurt(flow: Flow) -> None:
+        tracer = refuse_syncs(server.pid)
+        if tracer is None:
+            pytest.skip("needs strace")
+        await _until_refused(server, flow, "input/output error")
+        await let_sync(tracer)
+
+    await _through(server, log, tmp_path, hurt)
