@@ -1,0 +1,135 @@
+"""The log loses its end: what is gone is named, and everybody goes on from what the log says."""
+
+import os
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from events.incident import IncidentOpened
+from events.log import Log
+from events.server import connect
+from events.streams import StreamLimits, ensure_streams
+from events.subjects import STATE_STREAM
+from tests.fixtures.nats import NatsServer
+from tests.hosting import PLACED, Hosting, states_of
+from tests.hurting import NAMES, accepted_in, configure, flowing, look_for_accepted, start_host
+
+
+@dataclass
+class Losing:
+    """A server whose files may be cut or put back, and its log."""
+
+    server: NatsServer
+    log: Log
+    hosting: Hosting
+
+    @property
+    def data(self) -> Path:
+        return self.server.directory / "data"
+
+    def cut(self, index: str) -> None:
+        """Cut off a third of the newest block; the server's index of it is another file."""
+        (messages,) = self.data.glob(f"jetstream/*/streams/{STATE_STREAM}/msgs")
+        block = max(messages.glob("*.blk"), key=lambda path: int(path.stem))
+        os.truncate(block, block.stat().st_size * 2 // 3)
+        if index == "gone":
+            (messages / "index.db").unlink()
+
+
+@pytest.fixture
+async def losing(own_server: NatsServer) -> AsyncIterator[Losing]:
+    client = await connect(own_server.address, "test")
+    await ensure_streams(client, StreamLimits())
+    log = await Log.open(client)
+    hosting = Hosting(own_server.address, log)
+    await configure(own_server.address, hosting)
+    yield Losing(own_server, log, hosting)
+    await hosting.stop()
+    await client.close()
+
+
+@pytest.mark.parametrize("index", ["kept", "gone"])
+async def test_what_a_truncated_block_held_is_named_and_the_host_goes_on_from_the_log(
+    losing: Losing, tmp_path: Path, index: str
+) -> None:
+    host = start_host(losing.server.address)
+    try:
+        async with flowing(losing.server.address, tmp_path, "before") as flow:
+            await flow.goes_on(300)
+        losing.server.stop()
+        losing.cut(index)
+        losing.server.start()
+        lost = (await look_for_accepted(losing.log, tmp_path)).missing
+        assert len(lost) > 0
+        async with flowing(losing.server.address, tmp_path, "after") as flow:
+            await flow.goes_on(300)
+    finally:
+        host.end()
+    await losing.hosting.check_chains()
+    found = await look_for_accepted(losing.log, tmp_path)
+    assert found.missing == lost
+    assert found.doubled == []
+    assert found.accepted == len(accepted_in(tmp_path)) > len(lost)
+
+
+async def test_what_is_newer_than_a_backup_put_in_place_is_named_and_the_rest_goes_on(
+    losing: Losing, tmp_path: Path
+) -> None:
+    backup = tmp_path / "backup"
+    host = start_host(losing.server.address)
+    async with flowing(losing.server.address, tmp_path, "before") as flow:
+        await flow.goes_on(100)
+        losing.server.stop()
+        shutil.copytree(losing.data, backup)
+        losing.server.start()
+        await flow.goes_on(100)
+    host.end()
+    losing.server.stop()
+    shutil.rmtree(losing.data)
+    shutil.copytree(backup, losing.data)
+    losing.server.start()
+    lost = (await look_for_accepted(losing.log, tmp_path)).missing
+    assert len(lost) >= 50
+    host = start_host(losing.server.address)
+    try:
+        async with flowing(losing.server.address, tmp_path, "after") as flow:
+            await flow.goes_on(100)
+    finally:
+        host.end()
+    await losing.hosting.check_chains()
+    found = await look_for_accepted(losing.log, tmp_path)
+    assert (found.missing, found.doubled) == (lost, [])
+    rebuilt = states_of(await losing.hosting.start())
+    folded = await losing.hosting.folded()
+    assert {address.id for address in rebuilt if address.kind == "service"} == set(NAMES)
+    assert {one: rebuilt[one][0] for one in rebuilt} == {one: folded[one] for one in rebuilt}
+
+
+@pytest.mark.parametrize("index", ["kept", "gone"])
+@pytest.mark.parametrize("host", ["stays", "starts anew"])
+async def test_policies_see_what_happens_after_the_log_lost_its_end(
+    losing: Losing, index: str, host: str
+) -> None:
+    hosting = losing.hosting
+    await hosting.place(h1=PLACED)
+    running = await hosting.start()
+    await hosting.platform(dict.fromkeys(NAMES, ()))
+    for verdict in ("healthy", "down", "healthy") * 3:
+        for name in NAMES:
+            await hosting.report(name, verdict)
+        await hosting.quiet(0.3)
+    losing.server.stop()
+    losing.cut(index)
+    losing.server.start()
+    if host == "starts anew":
+        await hosting.kill(running)
+        await hosting.start()
+    await hosting.report("s0", "healthy")
+    await hosting.quiet()
+    opened = len(await hosting.events(IncidentOpened))
+    await hosting.report("s0", "down")
+    await hosting.until_event(IncidentOpened, count=opened + 1)
+    await hosting.check_chains()
