@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from events.server import ServerAddress
 
 HOSTS = ("service-host", "alert-host", "recovery-host", "coordinator")
-ROLES = ("prober", "evaluator", "executor", "projector", "web")
+ROLES = ("prober", "evaluator", "executor", "projector", "web", "watchdog")
 READY_SECONDS = 120.0
 STOP_SECONDS = 90.0
 ASK_SECONDS = 2.0

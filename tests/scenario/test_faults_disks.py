@@ -14,8 +14,8 @@ from events.server import connect, server_command
 from events.streams import StreamLimits, ensure_streams
 from scenarios.faults.injectors.disk import let_sync, refuse_syncs
 from tests.fixtures.nats import NatsServer
+from tests.flow import Flow, configure, flowing, look_for_accepted, start_host
 from tests.hosting import Hosting
-from tests.hurting import Flow, configure, flowing, look_for_accepted, start_host
 from tests.waiting import until
 
 SMALL = StreamLimits(telemetry_bytes_max=4 << 20, checkpoint_bytes_max=4 << 20)

@@ -14,8 +14,8 @@ from events.server import connect
 from events.streams import StreamLimits, ensure_streams
 from events.subjects import STATE_STREAM
 from tests.fixtures.nats import NatsServer
+from tests.flow import NAMES, accepted_in, configure, flowing, look_for_accepted, start_host
 from tests.hosting import PLACED, Hosting, states_of
-from tests.hurting import NAMES, accepted_in, configure, flowing, look_for_accepted, start_host
 
 
 @dataclass

@@ -13,8 +13,8 @@ from events.streams import StreamLimits, ensure_streams
 from events.subjects import STATE_STREAM
 from tests.cluster import Cluster, Member
 from tests.fixtures.web import eventually
-from tests.hosting import Hosting
 from tests.flow import configure, flowing, look_for_accepted, start_host
+from tests.hosting import Hosting
 
 BLOCKED_SECONDS = 4.0
 
