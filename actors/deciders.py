@@ -13,6 +13,7 @@ from actors.platform import PLATFORM
 from actors.policies import POLICIES, decider_of
 from actors.recovery import RECOVERY
 from actors.service import SERVICE
+from actors.storage import STORAGE
 from actors.topology import TOPOLOGY
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ _DECIDERS: tuple[Decider[Any], ...] = (
     RECOVERY,
     PLACEMENT,
     HOST,
+    STORAGE,
 )
 DECIDERS: dict[str, Decider[Any]] = {decider.kind: decider for decider in _DECIDERS}
 POLICY_DECIDERS: dict[str, Decider[Any]] = {policy.id: decider_of(policy) for policy in POLICIES}

@@ -32,11 +32,15 @@ class UnusableArchiveError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """Of which life of which log an archive is, by which build and when it was made."""
+    """Of which life of which log an archive is, by which build and when it was made.
+
+    It holds the commits after sequence `after`; 0 is all.
+    """
 
     identity: LogIdentity
     build: str
     made: datetime
+    after: int = 0
 
 
 @dataclass(slots=True)
@@ -51,7 +55,8 @@ class ArchiveWriter:
     def begin(self, heading: Heading) -> None:
         """Write the heading."""
         identity = heading.identity
-        fields = (identity.log_id, identity.generation, heading.build, heading.made)
+        whose = (identity.log_id, identity.generation)
+        fields = (*whose, heading.build, heading.made, identity.shared, heading.after)
         self.file.write(encode_frame((_HEADING, FORMAT, *fields)))
 
     def add(self, message: Message) -> None:
@@ -99,8 +104,10 @@ def _heading_in(path: Path) -> Heading:
         raise UnusableArchiveError(f"{path}: not an archive of a log")
     if first[1] != FORMAT:
         raise UnusableArchiveError(f"{path}: an archive of format {first[1]}; known: {FORMAT}")
-    _, _, log_id, generation, build, made = first
-    return Heading(LogIdentity(log_id, generation), build, made)
+    _, _, log_id, generation, build, made, *later = first  # the first archives told no more
+    shared, after = later or ((), 0)
+    lives = tuple((one, last) for one, last in shared)
+    return Heading(LogIdentity(log_id, generation, lives), build, made, after)
 
 
 def _records(path: Path) -> Iterator[list[Any]]:

@@ -15,6 +15,7 @@ from events import (  # noqa: F401  (importing a module registers its events)
     policy,
     recovery,
     service,
+    storage,
     topology,
 )
 from events.base import Event

@@ -244,9 +244,14 @@ class Log:
 
     def stored(self, message: Message) -> StoredCommit:
         """Decode a message of the state stream. Raises `UnreadableCommitError`."""
-        payload = message.payload
-        commit = decode_commit(payload, entity_of(message.subject))
-        return StoredCommit(commit, self.position(message.sequence), digest_of(payload))
+        return stored_commit(message, self.identity)
+
+
+def stored_commit(message: Message, log: LogIdentity) -> StoredCommit:
+    """Decode a message of a log's state stream. Raises `UnreadableCommitError`."""
+    payload = message.payload
+    commit = decode_commit(payload, entity_of(message.subject))
+    return StoredCommit(commit, log.position(message.sequence), digest_of(payload))
 
 
 def stored_at(raw: RawStreamMsg) -> datetime:

@@ -52,10 +52,12 @@ def state_stream_name(generation: int) -> str:
     return STATE_STREAM if generation == 1 else f"{STATE_STREAM}_{generation}"
 
 
-async def ask_streams(client: Client, verb: str, content: Content) -> Content:
+async def ask_streams(
+    client: Client, verb: str, content: Content, seconds: float = API_SECONDS
+) -> Content:
     """Ask the server about streams. Raises `NotFoundError` and others of nats-py."""
     payload = json.dumps(content).encode()
-    reply = await client.request(f"$JS.API.STREAM.{verb}", payload, API_SECONDS)
+    reply = await client.request(f"$JS.API.STREAM.{verb}", payload, seconds)
     answer: Content = json.loads(reply.data)
     if "error" in answer:
         APIError.from_error(answer["error"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nats.js.api import (
     DiscardPolicy,
@@ -77,6 +77,11 @@ async def telemetry_identity(client: Client, log: LogIdentity) -> LogIdentity:
         return identity_in(metadata)
     except KeyError:  # it was made by an earlier build, together with its log
         return log
+
+
+def state_settings(limits: StreamLimits) -> dict[str, Any]:
+    """Give the settings of a state stream, as the server takes them."""
+    return _state(limits).as_dict()
 
 
 def _state(limits: StreamLimits) -> StreamConfig:

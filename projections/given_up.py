@@ -7,7 +7,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import BigInteger, Column, Integer, String, Table, delete, func, select, union
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Integer,
+    String,
+    Table,
+    delete,
+    func,
+    inspect,
+    select,
+    union,
+)
 
 from projections.base import METADATA
 from projections.journal import HEADS, JOURNAL
@@ -85,6 +96,8 @@ def _beyond(after: int) -> Select[tuple[int, str, str]]:
 
 def given_up_counts(connection: Connection) -> Sequence[Row]:
     """Give how many commits were given up of each generation, and from which to which."""
+    if not inspect(connection).has_table(GIVEN_UP.name):
+        return []  # no projector of this build has written here yet
     sequence = GIVEN_UP.c.sequence
     statement = (
         select(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from events.effect import Intent
     from events.policy import Order
     from events.service import ServiceWentDown
+    from events.storage import LogRestored
 
 Tone = Literal["bad", "good", "told", "work", "plain"]
 """How a line is shown: a failure, an end of one, people told, hands at work, or neither."""
@@ -148,6 +149,10 @@ _TEXTS: dict[str, Callable[[Any, str], str]] = {
     "MendingBegan": lambda e, _: f"The mending of {e.incident} was ordered: {e.recovery}",
     "MendingEnded": lambda e, _: f"The mending {e.recovery} came to its end",
     "TopologyLearned": lambda _e, n: f"{n} learned what needs what",
+    "LogRestored": lambda e, _n: (
+        f"The log was restored from {_of_file(e)}; {_count(e.given_up, 'commit')} given up"
+    ),
+    "StoragePressureChanged": lambda e, _n: f"{_PRESSURES[e.pressure]} ({e.used_share:.0%} used)",
     "SettingsLearned": lambda _e, n: f"{n} learned the platform's settings",
     "PlatformConfigured": lambda e, n: (
         f"Platform {n} is configured; people to be told: {_names(e.settings.receivers)}"
@@ -229,6 +234,21 @@ def _percent(fraction: float | None) -> str:
 
 def _attempt(attempt: int) -> str:
     return f", attempt {attempt}" if attempt > 1 else ""
+
+
+_PRESSURES = {
+    "none": "The log's disk has room again",
+    "high": "The log's disk fills up: telemetry is shortened",
+    "critical": "The log's disk is almost full: soon nothing can be committed",
+}
+
+
+def _of_file(event: LogRestored) -> str:
+    return f"{_article(event.source)} of {event.made:%Y-%m-%d %H:%M:%S} UTC by {event.by}"
+
+
+def _article(source: str) -> str:
+    return "an archive" if source == "archive" else "a backup"
 
 
 def _mode(mode: str) -> str:

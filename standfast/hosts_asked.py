@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from events.log import Log
 
 SILENCE_SECONDS = 2.5
-UNHOSTED = ("placement", "host")
+UNHOSTED = ("placement", "host", "storage")
 
 
 @dataclass(frozen=True, slots=True)

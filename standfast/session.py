@@ -56,20 +56,32 @@ async def open_session(directory: StateDirectory) -> AsyncIterator[Session]:
     Raises `NotRunningError` where there is no log, or it can't be reached.
     """
     situation = Situation.read(directory)
-    embedded = not situation.configuration.log.url
-    if embedded and is_alone(directory):
-        async with alone(directory) as address, _opened(address) as log:
-            yield Session(situation, log, is_running=False)
-    else:
-        async with _opened(situation.runtime.address) as log:
-            yield Session(situation, log, is_running=True)
+    async with reach_server(directory, situation) as (client, is_running):
+        yield Session(situation, await Log.open(client), is_running)
 
 
 @asynccontextmanager
-async def _opened(address: ServerAddress) -> AsyncIterator[Log]:
+async def reach_server(
+    directory: StateDirectory, situation: Situation | None
+) -> AsyncIterator[tuple[Client, bool]]:
+    """Give a connection to the log's server, started for the time where it does not run.
+
+    Without a situation nothing ever ran there. Says also whether Standfast runs.
+    """
+    embedded = situation is None or not situation.configuration.log.url
+    if situation is None or (embedded and is_alone(directory)):
+        async with alone(directory) as address, _connected(address) as client:
+            yield client, False
+    else:
+        async with _connected(situation.runtime.address) as client:
+            yield client, True
+
+
+@asynccontextmanager
+async def _connected(address: ServerAddress) -> AsyncIterator[Client]:
     client = await _connect(address)
     try:
-        yield await Log.open(client)
+        yield client
     finally:
         await client.close()
 

@@ -69,20 +69,42 @@ class Verifier:
     def __init__(self, log: Log, kept: KeptCopy) -> None:
         """Prepare to read a log; `kept` is what the projections remember of it."""
         self._log = log
-        self._kept = kept
-        self._heads: dict[str, Head] = {}
-        self._next = 1
-        self.found = Findings()
+        self._commits = Commits(log.stored, kept)
+
+    @property
+    def heads(self) -> dict[str, Head]:
+        """The end of each entity's chain, as far as was read."""
+        return self._commits.heads
 
     async def run(self, progress: Callable[[float, float], None]) -> Findings:
         """Read everything there is now, and give what is wrong."""
-        self.found.head = head = await self._log.head_sequence()
+        head = await self._log.head_sequence()
         async with aclosing(read_all(self._log, head)) as batches:
             async for batch in batches:
                 for message in batch:
-                    self._take(message)
+                    self._commits.take(message)
                 progress(batch[-1].sequence, head)
                 await asyncio.sleep(0)
+        return self._commits.finish(head)
+
+
+class Commits:
+    """Commits as they are read one after the other, and what is wrong with them."""
+
+    def __init__(
+        self, stored: Callable[[Message], StoredCommit], kept: KeptCopy, after: int = 0
+    ) -> None:
+        """Prepare to take the commits after a sequence, which `stored` decodes."""
+        self._stored = stored
+        self._kept = kept
+        self._after = after
+        self._next = after + 1
+        self.heads: dict[str, Head] = {}
+        self.found = Findings()
+
+    def finish(self, head: int) -> Findings:
+        """Say what is missing up to the log's head, and of what the copy remembers."""
+        self.found.head = head
         self._miss(head)
         self._miss(self._kept.last)
         for lost in self._kept.lost:
@@ -90,7 +112,8 @@ class Verifier:
             self.found.add(lost.sequence, "missing", lost.entity, why)
         return self.found
 
-    def _take(self, message: Message) -> None:
+    def take(self, message: Message) -> None:
+        """Check the next commit."""
         self._miss(message.sequence - 1)
         self._next = message.sequence + 1
         self.found.commits += 1
@@ -107,7 +130,7 @@ class Verifier:
         while self._next <= last:
             kept = self._kept.at(self._next)
             if kept is not None:  # what follows in its chain is not to blame
-                self._heads[kept.entity] = Head(kept.sequence, bytes.fromhex(kept.digest))
+                self.heads[kept.entity] = Head(kept.sequence, bytes.fromhex(kept.digest))
             entity = kept.entity if kept else ""
             self.found.add(self._next, "missing", entity, "the log does not hold it any more")
             self._next += 1
@@ -132,10 +155,10 @@ class Verifier:
         except (InvalidAddressError, ValueError) as error:
             self.found.add(sequence, "unreadable", message.subject, str(error))
             return
-        before = self._heads.get(entity, Head())
-        self._heads[entity] = head
+        before = self.heads.get(entity, Head())
+        self.heads[entity] = head
         try:
-            stored = self._log.stored(message)
+            stored = self._stored(message)
             self.found.events += sum(1 for _ in stored.envelopes())
         except UnreadableCommitError as error:
             self.found.add(sequence, "unreadable", entity, str(error))
@@ -147,6 +170,8 @@ class Verifier:
 
     def _check_chain(self, stored: StoredCommit, entity: str, before: Head) -> None:
         previous, sequence = stored.commit.previous, stored.position.sequence
+        if before.sequence == 0 and 0 < previous.sequence <= self._after:
+            return  # what it follows is not part of what is read
         if previous.sequence != before.sequence:
             why = f"it follows {previous.sequence}, but the one before it is {before.sequence}"
             self.found.add(sequence, "broken", entity, why)
@@ -155,13 +180,12 @@ class Verifier:
             self.found.add(sequence, "broken", entity, why)
 
 
-async def read_all(log: Log, head: int) -> AsyncGenerator[list[Message], None]:
-    """Give all messages up to a sequence, even where the server holds some back for ever.
+async def read_all(log: Log, head: int, begin: int = 1) -> AsyncGenerator[list[Message], None]:
+    """Give the messages up to a sequence, even where the server holds some back for ever.
 
     `Log.read` ends at the last message that can be read; here the end itself may be damaged, so
     when nothing comes for a while the rest is asked for one by one.
     """
-    begin = 1
     while begin <= head:
         reader = OrderedReader(log.client, log.stream, [STATE_SUBJECTS], Start(begin))
         try:

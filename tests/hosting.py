@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 E = TypeVar("E", bound="Event")
 AUTHOR = Author("test", "cell", "build")
-PLACED = tuple(kind for kind in KINDS if kind not in {"placement", "host"})
+PLACED = tuple(kind for kind in KINDS if kind not in {"placement", "host", "storage"})
 SERVICES = ("service", "platform", "topology")
 EVIDENCE = Evidence(stream="S", log_id="L", generation=1, first=1, last=2)
 SETTINGS = ServiceSettings(checks=(TcpCheck(name="port", port=1),))

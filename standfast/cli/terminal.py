@@ -130,6 +130,13 @@ def progress(what: str) -> Iterator[Callable[[float, float], None]]:
 
     What is given is called with how much is done, and how much there is in all.
     """
+    with phases() as told:
+        yield lambda done, total: told(what, done, total)
+
+
+@contextmanager
+def phases() -> Iterator[Callable[[str, float, float], None]]:
+    """Show how far work of several phases is, as `progress` does; each is named when it is told."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -138,5 +145,7 @@ def progress(what: str) -> Iterator[Callable[[float, float], None]]:
     )
     bar = Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
     with bar:
-        task = bar.add_task(plain(what), total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=max(total, 1))
+        task = bar.add_task("", total=None)
+        yield lambda what, done, total: bar.update(
+            task, description=plain(what), completed=done, total=max(total, 1)
+        )

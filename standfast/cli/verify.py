@@ -10,6 +10,7 @@ import typer
 
 from projections.compare import compare
 from projections.database import open_reader, sqlite_path
+from projections.given_up import given_up_counts
 from standfast.cli.terminal import (
     EXIT_FAILED,
     JsonOption,
@@ -25,12 +26,13 @@ from standfast.kept_copy import KeptCopy
 from standfast.verification import BAD_MAX, Findings, Verifier
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from sqlalchemy import Connection
 
     from events.log import Log
+    from projections.base import Row
     from projections.compare import Difference
 
 DIFFERENCES_MAX = 100
@@ -41,11 +43,15 @@ NoProjections = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What was found; `differences` is None where projections were not compared, and why not."""
+    """What was found; `differences` is None where projections were not compared, and why not.
+
+    `given_up` counts commits of earlier lives of the log, which restores gave up: no damage.
+    """
 
     log: Findings
     differences: list[Difference] | None
     why_not: str = ""
+    given_up: Sequence[Row] = ()
 
     @property
     def is_good(self) -> bool:
@@ -62,6 +68,7 @@ class Verified:
             "events": self.log.events,
             "bad_count": self.log.count,
             "bad": [asdict(bad) for bad in self.log.bad],
+            "given_up": [dict(row) for row in self.given_up],
             "projections": {
                 "compared": compared,
                 "why_not": self.why_not or None,
@@ -107,17 +114,20 @@ async def _verify(given: Path | None, *, with_projections: bool) -> Verified:
             why = f"{path} is missing" if missing else "not asked for"
             return Verified(await _verify_log(opened.log, None), None, why)
         with _reading(url) as connection:
+            given_up = given_up_counts(connection)
             log = await _verify_log(opened.log, connection)
         if log.count:
-            return Verified(log, None, "the log itself is damaged")
-        engine = open_reader(url)
-        try:
-            with progress("comparing the projections with replay"):
-                return Verified(
-                    log, await compare(opened.log, engine, differences_max=DIFFERENCES_MAX)
-                )
-        finally:
-            engine.dispose()
+            return Verified(log, None, "the log itself is damaged", given_up)
+        return Verified(log, await _compare(opened.log, url), given_up=given_up)
+
+
+async def _compare(log: Log, url: str) -> list[Difference]:
+    engine = open_reader(url)
+    try:
+        with progress("comparing the projections with replay"):
+            return await compare(log, engine, differences_max=DIFFERENCES_MAX)
+    finally:
+        engine.dispose()
 
 
 async def _verify_log(log: Log, connection: Connection | None) -> Findings:
@@ -143,6 +153,9 @@ def _show(found: Verified) -> None:
         say(f"{styled(f'{bad.sequence} {bad.what}', 'bold red')}{whose}: {plain(bad.why)}")
     if log.count > BAD_MAX:
         say(f"[red]and {log.count - BAD_MAX} more[/]")
+    for row in found.given_up:
+        gone = f"{row['commits']} commits of generation {row['generation']}"
+        say(f"[dim]{gone} ({row['first']} to {row['last']}) were given up by a restore[/]")
     for one in found.differences or []:
         key = "/".join(str(part) for part in one.key)
         say(f"{styled(f'{one.table} {key}', 'bold red')}: {plain(one.what)}")

@@ -144,7 +144,7 @@ class World:
 async def a_world(log: Log) -> AsyncIterator[World]:
     """Run a host over a fresh log."""
     writer = await SoloWriter.open(log, AUTHOR, "test", PLACEMENT_ADDRESS)
-    kinds = [kind for kind in KINDS if kind not in ("placement", "host", "policy")]
+    kinds = [kind for kind in KINDS if kind not in ("placement", "host", "policy", "storage")]
     ranges = tuple(BucketRange(kind=kind) for kind in kinds)
     await writer.give(PlaceBuckets(hosts={"one": ranges}))
     commands = CommandClient(log.client, principal="person:test", source="/test")
