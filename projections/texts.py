@@ -51,6 +51,12 @@ TONES: dict[str, Tone] = {
     "CauseQuarantined": "bad",
 }
 
+_PRESSURES = {
+    "none": "The log's disk has room again",
+    "high": "The log's disk fills up: telemetry is shortened",
+    "critical": "The log's disk is almost full: soon nothing can be committed",
+}
+
 _TEXTS: dict[str, Callable[[Any, str], str]] = {
     "ServiceConfigured": lambda e, n: (
         f"{n} is watched by {_count(len(e.settings.checks), 'check')}"
@@ -236,15 +242,8 @@ def _attempt(attempt: int) -> str:
     return f", attempt {attempt}" if attempt > 1 else ""
 
 
-_PRESSURES = {
-    "none": "The log's disk has room again",
-    "high": "The log's disk fills up: telemetry is shortened",
-    "critical": "The log's disk is almost full: soon nothing can be committed",
-}
-
-
 def _of_file(event: LogRestored) -> str:
-    return f"{_article(event.source)} of {event.made:%Y-%m-%d %H:%M:%S} UTC by {event.by}"
+    return f"{_article(event.source)} of {str(event.made)[:19]} by {event.by}"
 
 
 def _article(source: str) -> str:
