@@ -1,0 +1,1 @@
+"""The checker: what was invoked, seen and injected, held against the log: five invariants."""

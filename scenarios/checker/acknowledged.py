@@ -1,0 +1,107 @@
+"""First: no acknowledged commit is lost, doubled or moved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+from events.entity import CommandDeclined, EntityParked
+from scenarios.checker.invariant import Invariant
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from scenarios.checker.invariant import Landed
+    from scenarios.checker.records import Invoked, Returned
+
+DONE, DUPLICATE, UNCHANGED = "done", "duplicate", "unchanged"
+_REFUSALS = frozenset({CommandDeclined.type, EntityParked.type})
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a command's facts are, and whether they only say that it was refused."""
+
+    entity: str
+    sequence: int
+    is_refusal: bool
+
+
+@dataclass(slots=True)
+class Acknowledged(Invariant):
+    """Holds every answer against the one commit that has the command's facts."""
+
+    name: ClassVar[str] = "acknowledged"
+    _next: int = 0
+    _places: dict[str, _Place] = field(default_factory=dict)
+    _asked: dict[str, str] = field(default_factory=dict)
+    _open: dict[str, Returned] = field(default_factory=dict)
+
+    def commit(self, landed: Landed) -> None:
+        """Remember where each command's facts are; they are in one place, and none is missing."""
+        if self._next and landed.sequence != self._next:
+            missing = f"{self._next} to {landed.sequence - 1}"
+            self.broken(landed.entity, landed.sequence, f"the log does not hold {missing} any more")
+        self._next = landed.sequence + 1
+        commit = landed.stored.commit
+        refused = {
+            index: all(fact.type in _REFUSALS for fact in commit.facts if fact.origin == index)
+            for index in range(len(commit.origins))
+        }
+        for index, origin in enumerate(commit.origins):
+            if origin.mark is None:
+                self._put(origin.command_id, _Place(landed.entity, landed.sequence, refused[index]))
+
+    def _put(self, command_id: str, place: _Place) -> None:
+        before = self._places.setdefault(command_id, place)
+        if before is not place and not (before.is_refusal or place.is_refusal):
+            what = f"command {command_id} was carried out at {before.sequence} already"
+            self.broken(place.entity, place.sequence, what)
+        asked = self._asked.get(command_id, place.entity)
+        if asked != place.entity:
+            what = f"command {command_id} was asked of {asked}"
+            self.broken(place.entity, place.sequence, what)
+
+    def invoked(self, command: Invoked) -> None:
+        """Remember of whom it was asked."""
+        self._asked[command.command_id] = command.entity
+        place = self._places.get(command.command_id)
+        if place is not None and place.entity != command.entity:
+            what = f"command {command.command_id} was asked of {command.entity}"
+            self.broken(place.entity, place.sequence, what)
+
+    def returned(self, answer: Returned) -> None:
+        """Hold the answer against the log, now or when its commit is read."""
+        if answer.kind == "unknown":
+            return
+        if answer.command_id in self._places:
+            self._compare(answer)
+        else:
+            self._open[answer.command_id] = answer
+
+    def end(self, now: datetime) -> None:
+        """What was answered by now has its facts by now, or none."""
+        del now
+        for answer in self._open.values():
+            self._compare(answer)
+        self._open.clear()
+
+    def _compare(self, answer: Returned) -> None:
+        place = self._places.get(answer.command_id)
+        where = self._asked.get(answer.command_id, "an entity")
+        command = f"command {answer.command_id}"
+        if answer.kind == "fail":
+            if place is not None and not place.is_refusal:
+                self.broken(where, place.sequence, f"{command} was refused and carried out")
+            return
+        if answer.outcome == UNCHANGED:
+            if place is not None:
+                self.broken(where, place.sequence, f"{command} changed something after all")
+            return
+        self.exercised += 1
+        if place is None:
+            what = f"{command} was acknowledged and is not in the log"
+            self.broken(where, answer.sequence, what)
+        elif answer.outcome == DONE and place.sequence != answer.sequence:
+            what = f"{command} was acknowledged at {answer.sequence} and is at {place.sequence}"
+            self.broken(where, place.sequence, what)

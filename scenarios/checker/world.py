@@ -1,0 +1,187 @@
+"""Third: the world agrees with the log: each wish has one end, and was done once and in time."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, ClassVar
+
+from actors.alert import Resolved
+from actors.intents import SKEW
+from events.address import EntityAddress
+from events.effect import (
+    EffectCancelled,
+    EffectFailed,
+    EffectIntended,
+    EffectOutcomeUnknown,
+    EffectSucceeded,
+    Intent,
+)
+from scenarios.checker.invariant import Invariant
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from events.base import Event
+    from scenarios.checker.invariant import Landed
+    from scenarios.checker.records import Delivery
+
+NOTIFY = "notify"
+_ENDS = (EffectSucceeded, EffectFailed, EffectCancelled, EffectOutcomeUnknown)
+
+
+@dataclass(slots=True)
+class _Wish:
+    """An intent, where it was committed, how it ended, and how often the world saw it."""
+
+    entity: str
+    intent: Intent
+    sequence: int
+    end: Event | None = None
+    deliveries: int = 0
+
+    @property
+    def name(self) -> str:
+        """What it is called in the log."""
+        return f"{self.entity}#{self.intent.number}"
+
+    @property
+    def subject(self) -> str:
+        """What the world should see it done to."""
+        if self.intent.effect == NOTIFY:
+            return self.entity
+        return str(self.intent.arguments.get("service", self.entity))
+
+    def text(self, name: str) -> str:
+        """Give an argument as text."""
+        return str(self.intent.arguments.get(name, ""))
+
+
+@dataclass(slots=True)
+class World(Invariant):
+    """Holds the receivers' ledgers against the intents. Clocks may differ by `skew`."""
+
+    name: ClassVar[str] = "world"
+    skew: timedelta = SKEW
+    _wishes: dict[tuple[str, int], _Wish] = field(default_factory=dict)
+    _by_fence: dict[int, list[_Wish]] = field(default_factory=lambda: defaultdict(list))
+    _open: dict[tuple[str, int], _Wish] = field(default_factory=dict)
+    _notices: dict[tuple[str, str], list[_Wish]] = field(default_factory=lambda: defaultdict(list))
+    _early: list[Delivery] = field(default_factory=list)
+    _heard: dict[tuple[str, str], list[tuple[int, str]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    receivers: set[str] = field(default_factory=set)
+    """Those whose ledgers are known: only of them is it known what they did not see."""
+
+    def commit(self, landed: Landed) -> None:
+        """Open an intent, or end it: once."""
+        for envelope in landed.envelopes:
+            event = envelope.event
+            if isinstance(event, EffectIntended):
+                self._wished(landed, event.intent)
+            elif isinstance(event, _ENDS):
+                self._ended(landed, event.number, event)
+
+    def _wished(self, landed: Landed, intent: Intent) -> None:
+        key = (landed.entity, intent.number)
+        wish = _Wish(landed.entity, intent, landed.sequence)
+        if key in self._wishes:
+            self.broken(wish.name, landed.sequence, "it is wished under a number that was taken")
+        self._wishes[key] = self._open[key] = wish
+        self._by_fence[landed.sequence].append(wish)
+        if intent.effect == NOTIFY:
+            self._notices[landed.entity, wish.text("receiver")].append(wish)
+
+    def _ended(self, landed: Landed, number: int, end: Event) -> None:
+        wish = self._open.pop((landed.entity, number), None)
+        if wish is None:
+            known = self._wishes.get((landed.entity, number))
+            what = "it has a second end" if known else "it ends and was never wished"
+            self.broken(f"{landed.entity}#{number}", landed.sequence, what)
+            return
+        wish.end = end
+        self.exercised += 1
+
+    def delivered(self, delivery: Delivery) -> None:
+        """Hold a delivery against its intent; one whose commit was not read yet waits for it."""
+        self.receivers.add(delivery.receiver)
+        if delivery.fence in self._by_fence:
+            self._match(delivery)
+        else:
+            self._early.append(delivery)
+
+    def _match(self, delivery: Delivery) -> None:
+        wish = self._wish_of(delivery)
+        where = f"{delivery.receiver}: {delivery.key}"
+        if wish is None:
+            self.broken(where, delivery.fence, "it was done, and nobody wished it")
+            return
+        wish.deliveries += 1
+        if wish.deliveries > 1:
+            self.broken(where, delivery.fence, f"{wish.name} was done {wish.deliveries} times")
+        if delivery.time > wish.intent.deadline + self.skew:
+            late = (delivery.time - wish.intent.deadline).total_seconds()
+            what = f"{wish.name} was done {late:.1f} s after its deadline"
+            self.broken(where, delivery.fence, what)
+        if isinstance(wish.end, EffectOutcomeUnknown) and delivery.time > wish.intent.deadline:
+            self.exercised += 1
+        if wish.intent.effect == NOTIFY:
+            self._hear(delivery, wish)
+
+    def _wish_of(self, delivery: Delivery) -> _Wish | None:
+        for wish in self._by_fence.get(delivery.fence, ()):
+            same = wish.subject == delivery.subject
+            if wish.intent.effect == NOTIFY:
+                status = (wish.text("status"), wish.text("receiver"))
+                same = same and status == (delivery.status, delivery.receiver)
+            if same:
+                return wish
+        return None
+
+    def _hear(self, delivery: Delivery, wish: _Wish) -> None:
+        """Follow what a receiver hears of an alert; the same notice again is no news."""
+        heard = self._heard[wish.entity, delivery.receiver]
+        episode = int(wish.intent.arguments.get("episode") or 0)
+        notice = (episode, delivery.status)
+        if notice in heard[-1:]:
+            return
+        if heard and notice < heard[-1] and notice not in heard:
+            what = f"it heard {delivery.status} of episode {episode} after {heard[-1]}"
+            self.broken(f"{wish.entity} at {delivery.receiver}", wish.sequence, what)
+        if delivery.status == "firing" and heard and heard[-1][1] == "firing":
+            what = f"episode {episode} fired while {heard[-1][0]} was not resolved"
+            self.broken(f"{wish.entity} at {delivery.receiver}", wish.sequence, what)
+        heard.append(notice)
+
+    def end(self, now: datetime) -> None:
+        """Nothing is open, what succeeded was seen, and whoever heard firing heard resolved."""
+        for delivery in self._early:
+            self._match(delivery)
+        self._early.clear()
+        for wish in self._open.values():
+            if now >= wish.intent.deadline + self.skew:
+                self.broken(wish.name, wish.sequence, f"{wish.intent.effect} never came to an end")
+        for wish in self._wishes.values():
+            if wish.intent.effect == NOTIFY and wish.text("receiver") in self.receivers:
+                self._compare(wish)
+        for (alert, receiver), heard in self._heard.items():
+            self._compare_last(alert, receiver, heard)
+
+    def _compare(self, wish: _Wish) -> None:
+        if isinstance(wish.end, EffectSucceeded):
+            self.exercised += 1
+            if not wish.deliveries:
+                what = f"{wish.text('receiver')} is said to have been told, and never was"
+                self.broken(wish.name, wish.sequence, what)
+
+    def _compare_last(self, alert: str, receiver: str, heard: list[tuple[int, str]]) -> None:
+        state = self.folding.states.get(EntityAddress.parse(alert))
+        if not isinstance(state, Resolved) or heard[-1][1] == "resolved":
+            return
+        last = self._notices[alert, receiver][-1]
+        if last.text("status") == "resolved" and isinstance(last.end, EffectFailed):
+            return  # the log says that it was tried to the end, and given up
+        what = "it was told of firing, and never that it is over"
+        self.broken(f"{alert} at {receiver}", last.sequence, what)
