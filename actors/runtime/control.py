@@ -10,6 +10,7 @@ import msgpack
 from nats.errors import Error as NatsError
 
 from actors.runtime.description import describe_host
+from actors.runtime.known_states import STATES, states_of
 from actors.runtime.moving import HAND_OVER, REHEARSE, Share
 from events.subjects import control_subject
 
@@ -35,6 +36,7 @@ class Control:
         """Listen under the host's name."""
         answers = {
             "describe": self._describe,
+            STATES: self._states,
             REHEARSE: self._rehearse,
             HAND_OVER: self._hand_over,
         }
@@ -50,6 +52,9 @@ class Control:
 
     async def _describe(self, message: Msg) -> None:
         await message.respond(describe_host(self.host, message.data))
+
+    async def _states(self, message: Msg) -> None:
+        await message.respond(states_of(self.host, message.data))
 
     async def _rehearse(self, message: Msg) -> None:
         await _answer(message, self._rehearsed)

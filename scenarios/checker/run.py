@@ -133,7 +133,5 @@ def stored_in(identity: LogIdentity, message: Message) -> StoredCommit:
     return StoredCommit(
         commit=decode_commit(message.payload, entity_of(message.subject)),
         position=identity.position(message.sequence),
-        stored=message.stored,
         digest=digest_of(message.payload),
-        bytes=len(message.payload),
     )

@@ -105,8 +105,13 @@ class World(Invariant):
         self.exercised += 1
 
     def delivered(self, delivery: Delivery) -> None:
-        """Hold a delivery against its intent; one whose commit was not read yet waits for it."""
+        """Hold a delivery against its intent; one whose commit was not read yet waits for it.
+
+        What has no fence was told without the log, and needs no intent.
+        """
         self.receivers.add(delivery.receiver)
+        if not delivery.fence:
+            return
         if delivery.fence in self._by_fence:
             self._match(delivery)
         else:

@@ -29,10 +29,11 @@ class Ledger:
         self._known = {str(line["key"]) for line in read_lines(path)}
         self._lines = JsonLines(path)
 
-    def enter(self, key: str, body: dict[str, Any]) -> None:
+    def enter(self, key: str, fence: int, body: dict[str, Any]) -> None:
         """Write a delivery down."""
         entry = {
             "key": key,
+            "fence": fence,
             "alert": _alert_in(body),
             "status": str(body.get("status", "")),
             "intent": key.partition("@")[0],
@@ -55,7 +56,8 @@ LEDGER = web.AppKey("LEDGER", Ledger)
 async def receive(request: web.Request) -> web.Response:
     """Enter a delivery, then answer."""
     body = await request.json()
-    request.app[LEDGER].enter(request.headers.get("Idempotency-Key", ""), body)
+    key, fence = request.headers.get("Idempotency-Key", ""), request.headers.get("Standfast-Fence", 0)
+    request.app[LEDGER].enter(key, int(fence), body)
     return web.json_response({})
 
 

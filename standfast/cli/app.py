@@ -8,6 +8,7 @@ from standfast.cli import (
     actors,
     bench,
     check_config,
+    check_run,
     demo,
     doctor,
     events,
@@ -48,6 +49,7 @@ GROUPS = (
     operate,
     doctor,
     demo,
+    check_run,
     bench,
 )
 for group in GROUPS:
