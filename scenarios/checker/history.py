@@ -59,6 +59,9 @@ class History(Invariant):
         for state in self._known:
             self._compare(state)
         self._known.clear()
+        for entity, why in self.folding.unreadable.items():
+            if entity not in self.folding.parked:
+                self.broken(str(entity), 0, f"its history can't be folded: {why}")
 
     def _compare(self, state: KnownState) -> None:
         entity = EntityAddress.parse(state.entity)

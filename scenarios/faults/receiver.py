@@ -56,8 +56,9 @@ LEDGER = web.AppKey("LEDGER", Ledger)
 async def receive(request: web.Request) -> web.Response:
     """Enter a delivery, then answer."""
     body = await request.json()
-    key, fence = request.headers.get("Idempotency-Key", ""), request.headers.get("Standfast-Fence", 0)
-    request.app[LEDGER].enter(key, int(fence), body)
+    said = request.headers
+    fence = int(said.get("Standfast-Fence", 0))
+    request.app[LEDGER].enter(said.get("Idempotency-Key", ""), fence, body)
     return web.json_response({})
 
 
