@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 ACKNOWLEDGE_SECONDS = 2.0
 BACKOFF_SECONDS = 0.02
 WRONG_LAST_SEQUENCE, WRONG_STREAM = 10071, 10060
-_EXPECTED_HEADER = "Nats-Expected-Last-Subject-Sequence"
+EXPECTED_HEADER = "Nats-Expected-Last-Subject-Sequence"
 _STREAM_HEADER = "Nats-Expected-Stream"
 UNCERTAIN = (TimeoutError, NoRespondersError, NoStreamResponseError, NatsError, OSError)
 """After these nobody knows whether the log has done what it was asked."""
@@ -37,41 +37,44 @@ class Append:
     async def run(self) -> Head:
         """Publish until it is known to have landed, or to have lost."""
         delay = BACKOFF_SECONDS
-        headers = {
-            _STREAM_HEADER: self.log.stream,
-            _EXPECTED_HEADER: str(self.commit.previous.sequence),
-            DIGEST_HEADER: digest_of(self.payload).hex(),
-        }
         while True:
-            head = await self._publish(headers)
+            head = await self._publish()
             if head is not None:
                 return head
             await asyncio.sleep(delay)
             delay = min(1.0, delay * 2)
 
-    async def _publish(self, headers: dict[str, str]) -> Head | None:
+    def headers(self) -> dict[str, str]:
+        """Give what the server holds a publish against: the stream, and the fence."""
+        return {
+            _STREAM_HEADER: self.log.stream,
+            EXPECTED_HEADER: str(self.commit.previous.sequence),
+            DIGEST_HEADER: digest_of(self.payload).hex(),
+        }
+
+    async def _publish(self) -> Head | None:
         subject = state_subject(self.commit.entity)
         try:
             acknowledged = await self.log.client.jetstream().publish(
-                subject, self.payload, timeout=ACKNOWLEDGE_SECONDS, headers=headers
+                subject, self.payload, timeout=ACKNOWLEDGE_SECONDS, headers=self.headers()
             )
         except APIError as error:
             return await self._refused(error)
         except ConnectionClosedError as error:
             raise LogUnavailableError(str(error)) from error
         except UNCERTAIN:
-            return await self._landed()
+            return await self.landed()
         return Head(acknowledged.seq, digest_of(self.payload))
 
     async def _refused(self, error: APIError) -> Head | None:
         if error.err_code == WRONG_LAST_SEQUENCE:
-            return await self._landed()
+            return await self.landed()
         if error.err_code == WRONG_STREAM:
             raise LogReplacedError("the log was restored: another generation takes commits")
         message = f"the log refused a commit of {self.commit.entity}: {error.description}"
         raise LogFullError(message) from error
 
-    async def _landed(self) -> Head | None:
+    async def landed(self) -> Head | None:
         """Ask the leader: the new head if it landed, None if it may still be tried again."""
         last = await self.log.last_message(state_subject(self.commit.entity))
         actual = 0 if last is None else int(last.seq or 0)

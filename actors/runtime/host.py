@@ -187,7 +187,7 @@ class Host:
         self.ownership = ownership
         fresh = [self._host(one) for one in loaded if ownership.owns(one.address)]
         await self.door.hear_only(ownership.command_filters())
-        self._wake(fresh)
+        self.wake(fresh)
         if self._watching is not None:
             self._watching.cancel()
         self._watching = self.crew.spawn(watch(self, sequence))
@@ -237,7 +237,7 @@ class Host:
             self._runners.stop(entity.address)
         return leaving
 
-    def _wake(self, entities: Sequence[Entity]) -> None:
+    def wake(self, entities: Sequence[Entity]) -> None:
         """Arm the timers of what was read, hand over its open intents, start the policies."""
         for entity in entities:
             self.mailroom.react(entity)

@@ -139,7 +139,7 @@ class Executor:
             return  # its host has not heard yet that the log was restored
         key = errand.key
         if key not in self._journal.entries and not self._is_acceptable(errand):
-            if self._is_overdue(errand):
+            if self.is_overdue(errand):
                 await _answer(message, TOO_LATE)
             return
         self._note(key, errand, message.data)
@@ -165,11 +165,12 @@ class Executor:
             if key in self._guards:
                 self._guards[key].cancel()
 
-    def _is_overdue(self, errand: Errand) -> bool:
+    def is_overdue(self, errand: Errand) -> bool:
+        """Say whether an errand comes too late to be begun."""
         return self._clock.now() >= errand.intent.deadline
 
     def _is_acceptable(self, errand: Errand) -> bool:
-        return not self._is_overdue(errand) and self.open_count < OPEN_MAX
+        return not self.is_overdue(errand) and self.open_count < OPEN_MAX
 
     def _take_up(self) -> None:
         """Go on where an earlier life ended: each entry without a reported end needs one."""
