@@ -23,6 +23,7 @@ from events.log_errors import (
     CommitTooLargeError,
     ConflictError,
     LogFullError,
+    LogLostEndError,
     LogReplacedError,
     LogUnavailableError,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "ConflictError",
     "Log",
     "LogFullError",
+    "LogLostEndError",
     "LogReplacedError",
     "LogUnavailableError",
 ]

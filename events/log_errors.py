@@ -28,6 +28,19 @@ class LogReplacedError(LogUnavailableError):
     """
 
 
+class LogLostEndError(Exception):
+    """The log does not hold any more what was read of it, or what it acknowledged.
+
+    What is held in memory of it may be more than it says. End, and read it anew. `end` is the
+    last sequence that is still what it was, as far as is known.
+    """
+
+    def __init__(self, what: str, known: int, end: int) -> None:
+        """Say what lost its end, up to where it was known, and where it ends now."""
+        super().__init__(f"{what} was known up to {known}, and the log holds it up to {end} only")
+        self.end = end
+
+
 class LogFullError(Exception):
     """The log refuses more: its disk or its limit is full."""
 

@@ -15,6 +15,7 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from events.bulk import BulkConnection, BulkUnavailableError
 from events.headers import decode_headers, encode_headers
 from events.ids import new_id
+from events.log_end import check_end
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -118,6 +119,7 @@ class OrderedReader:
         self._filters = list(filters)
         self._start = start or Start()
         self._last_sequence = self._start.sequence - 1
+        self._last: Message | None = None
         self._expected = 1
         self._arrived: list[Message] = []
         self._wake = asyncio.Event()
@@ -216,6 +218,7 @@ class OrderedReader:
     async def _reopen(self) -> None:
         await self._drop()
         try:
+            await check_end(self._manager, self._stream, self._last)
             await self.open()
         except (NatsError, TimeoutError, OSError):
             self._broken = True
@@ -262,7 +265,8 @@ class OrderedReader:
         self._last_sequence = sequence = int(parts[-4])
         self.pending = pending = int(parts[-1])
         stored = int(parts[-2]) // 1000
-        self._arrived.append(Message(subject, sequence, stored, payload, head, pending))
+        self._last = Message(subject, sequence, stored, payload, head, pending)
+        self._arrived.append(self._last)
         self._wake.set()
 
     def _break(self, consumer: str) -> None:

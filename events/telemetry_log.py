@@ -13,7 +13,8 @@ from nats.js.api import Header
 
 from events.address import encode_token
 from events.ids import new_id
-from events.reader import OrderedReader
+from events.log_errors import LogLostEndError
+from events.reader import OrderedReader, Start
 from events.subjects import TELEMETRY_STREAM, telemetry_subject
 from events.telemetry import (
     SAMPLES_MAX,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from nats.aio.client import Client
 
-    from events.reader import Message, Start
+    from events.reader import Message
     from events.telemetry import Batch, Row, Vantage
 
 PROBE = "probe"
@@ -242,15 +243,21 @@ class TelemetryReader:
     async def batches(self) -> AsyncGenerator[list[StoredBatch], None]:
         """Give what has arrived, never ending; an outage of the log is waited out.
 
-        The first list is given as soon as the reader stands, and may be empty.
+        The first list is given as soon as the reader stands, and may be empty. The stream's
+        newest part is not synced: where it was lost, reading goes on from the new end.
         """
-        reader = self._reader = await self._open()
-        try:
-            yield []
-            async for messages in reader.batches():
-                yield [stored for message in messages if (stored := self._read(message))]
-        finally:
-            await reader.close()
+        while True:
+            reader = self._reader = await self._open()
+            try:
+                yield []
+                async for messages in reader.batches():
+                    yield [stored for message in messages if (stored := self._read(message))]
+            except LogLostEndError as error:
+                self._start = Start(error.end + 1)
+            else:
+                return
+            finally:
+                await reader.close()
 
     async def _open(self) -> OrderedReader:
         while True:

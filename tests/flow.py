@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import random
-import signal
-import subprocess
 import sys
 from collections import Counter
 from dataclasses import dataclass, field
@@ -19,6 +16,7 @@ from actors.service import RequestProbe
 from events.address import EntityAddress
 from events.log import Log
 from events.server import ServerAddress, connect
+from scenarios.faults.kept import Kept
 from scenarios.faults.lines import read_lines
 from scenarios.faults.worker import CommandLog, Mix, Worker
 from tests.hosting import SERVICES, Hosting
@@ -45,33 +43,24 @@ class Probes(Mix):
         return EntityAddress("service", service), RequestProbe(reason=f"{self.name} {self._told}")
 
 
-@dataclass(slots=True)
-class HostProcess:
-    """One host in a process of its own."""
-
-    process: subprocess.Popen[bytes]
-
-    def send(self, number: signal.Signals) -> None:
-        """Signal it."""
-        self.process.send_signal(number)
-
-    def end(self) -> None:
-        """Kill -9 it."""
-        self.process.kill()
-        self.process.wait()
-
-
-def start_host(address: ServerAddress, name: str = "h1", **environment: str) -> HostProcess:
-    """Start a host that the placement knows."""
+@contextlib.asynccontextmanager
+async def hosted(
+    address: ServerAddress, directory: Path, **environment: str
+) -> AsyncIterator[Kept]:
+    """Keep a host that the placement knows running in a process of its own, as Ray would."""
     given = {
         "TEST_LOG_URL": address.url,
         "TEST_LOG_TOKEN": address.token,
-        "TEST_HOST": name,
+        "TEST_HOST": "h1",
         "PYTHONPATH": str(ROOT),
     }
-    return HostProcess(
-        subprocess.Popen([sys.executable, str(PROGRAM)], env={**os.environ, **given, **environment})
-    )
+    command = (sys.executable, str(PROGRAM))
+    host = Kept("host", command, directory, {**given, **environment})
+    await host.start()
+    try:
+        yield host
+    finally:
+        await host.stop()
 
 
 @dataclass(slots=True)

@@ -15,6 +15,7 @@ from events.log import (
     ConflictError,
     Log,
     LogFullError,
+    LogLostEndError,
     LogUnavailableError,
 )
 
@@ -123,6 +124,7 @@ class Drainer:
         await self._reload(entity)
 
     async def _reload(self, entity: Entity) -> None:
+        known = entity.head.sequence
         try:
             await self.store.reload(entity)
         except LogUnavailableError:
@@ -130,6 +132,8 @@ class Drainer:
         except Exception as error:
             message = f"{entity.address} can't be read: {error}"
             raise LogUnavailableError(message) from error
+        if entity.head.sequence < known:  # what was acknowledged is gone: much else may be, too
+            raise LogLostEndError(str(entity.address), known, entity.head.sequence)
         self.changed(entity)
 
     async def _split(self, entity: Entity, letters: list[Letter], error: str) -> bool:

@@ -14,7 +14,7 @@ from events.server import connect, server_command
 from events.streams import StreamLimits, ensure_streams
 from scenarios.faults.injectors.disk import let_sync, refuse_syncs
 from tests.fixtures.nats import NatsServer
-from tests.flow import Flow, configure, flowing, look_for_accepted, start_host
+from tests.flow import Flow, configure, flowing, hosted, look_for_accepted
 from tests.hosting import Hosting
 from tests.waiting import until
 
@@ -117,16 +117,12 @@ async def _through(
     server: NatsServer, log: Log, directory: Path, hurt: Callable[[Flow], Awaitable[None]]
 ) -> None:
     """Let commands flow while the server is hurt and mended; it starts anew afterwards."""
-    host = start_host(server.address)
-    try:
-        async with flowing(server.address, directory) as flow:
-            await flow.goes_on()
-            await hurt(flow)
-            server.stop()
-            server.start()
-            await flow.goes_on(timeout_seconds=60)
-    finally:
-        host.end()
+    async with hosted(server.address, directory), flowing(server.address, directory) as flow:
+        await flow.goes_on()
+        await hurt(flow)
+        server.stop()
+        server.start()
+        await flow.goes_on(timeout_seconds=60)
     found = await look_for_accepted(log, directory)
     assert found.is_clean, found
 

@@ -1,5 +1,6 @@
 """The log loses its end: what is gone is named, and everybody goes on from what the log says."""
 
+import asyncio
 import os
 import shutil
 from collections.abc import AsyncIterator
@@ -9,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from events.incident import IncidentOpened
-from events.log import Log
+from events.log import Log, LogLostEndError
 from events.server import connect
 from events.streams import StreamLimits, ensure_streams
 from events.subjects import STATE_STREAM
 from tests.fixtures.nats import NatsServer
-from tests.flow import NAMES, accepted_in, configure, flowing, look_for_accepted, start_host
+from tests.flow import NAMES, accepted_in, configure, flowing, hosted, look_for_accepted
 from tests.hosting import PLACED, Hosting, states_of
 
 
@@ -55,8 +56,7 @@ async def losing(own_server: NatsServer) -> AsyncIterator[Losing]:
 async def test_what_a_truncated_block_held_is_named_and_the_host_goes_on_from_the_log(
     losing: Losing, tmp_path: Path, index: str
 ) -> None:
-    host = start_host(losing.server.address)
-    try:
+    async with hosted(losing.server.address, tmp_path):
         async with flowing(losing.server.address, tmp_path, "before") as flow:
             await flow.goes_on(300)
         losing.server.stop()
@@ -66,8 +66,6 @@ async def test_what_a_truncated_block_held_is_named_and_the_host_goes_on_from_th
         assert len(lost) > 0
         async with flowing(losing.server.address, tmp_path, "after") as flow:
             await flow.goes_on(300)
-    finally:
-        host.end()
     await losing.hosting.check_chains()
     found = await look_for_accepted(losing.log, tmp_path)
     assert found.missing == lost
@@ -79,26 +77,21 @@ async def test_what_is_newer_than_a_backup_put_in_place_is_named_and_the_rest_go
     losing: Losing, tmp_path: Path
 ) -> None:
     backup = tmp_path / "backup"
-    host = start_host(losing.server.address)
-    async with flowing(losing.server.address, tmp_path, "before") as flow:
+    address = losing.server.address
+    async with hosted(address, tmp_path), flowing(address, tmp_path, "before") as flow:
         await flow.goes_on(100)
         losing.server.stop()
         shutil.copytree(losing.data, backup)
         losing.server.start()
         await flow.goes_on(100)
-    host.end()
     losing.server.stop()
     shutil.rmtree(losing.data)
     shutil.copytree(backup, losing.data)
     losing.server.start()
     lost = (await look_for_accepted(losing.log, tmp_path)).missing
     assert len(lost) >= 50
-    host = start_host(losing.server.address)
-    try:
-        async with flowing(losing.server.address, tmp_path, "after") as flow:
-            await flow.goes_on(100)
-    finally:
-        host.end()
+    async with hosted(address, tmp_path), flowing(address, tmp_path, "after") as flow:
+        await flow.goes_on(100)
     await losing.hosting.check_chains()
     found = await look_for_accepted(losing.log, tmp_path)
     assert (found.missing, found.doubled) == (lost, [])
@@ -127,9 +120,22 @@ async def test_policies_see_what_happens_after_the_log_lost_its_end(
     if host == "starts anew":
         await hosting.kill(running)
         await hosting.start()
+    succeeding = asyncio.create_task(_succeed_who_ends(hosting))
     await hosting.report("s0", "healthy")
     await hosting.quiet()
     opened = len(await hosting.events(IncidentOpened))
     await hosting.report("s0", "down")
     await hosting.until_event(IncidentOpened, count=opened + 1)
     await hosting.check_chains()
+    succeeding.cancel()
+    await asyncio.wait([succeeding])
+
+
+async def _succeed_who_ends(hosting: Hosting) -> None:
+    """A host that finds that the log lost what it knew ends, and another takes its place."""
+    while True:
+        (task,) = [task for task, _ in hosting.running.values()]
+        with pytest.raises(LogLostEndError):
+            await task
+        await hosting.stop()
+        await hosting.start()

@@ -13,7 +13,7 @@ from events.streams import StreamLimits, ensure_streams
 from events.subjects import STATE_STREAM
 from tests.cluster import Cluster, Member
 from tests.fixtures.web import eventually
-from tests.flow import configure, flowing, look_for_accepted, start_host
+from tests.flow import configure, flowing, hosted, look_for_accepted
 from tests.hosting import Hosting
 
 BLOCKED_SECONDS = 4.0
@@ -51,21 +51,20 @@ async def test_a_one_way_partition_loses_no_accepted_command(
     replicated: Replicated, tmp_path: Path, who: str
 ) -> None:
     members = replicated.cluster.members
-    host = start_host(members[1].address)
-    try:
-        async with flowing(members[2].address, tmp_path) as flow:
-            await flow.goes_on()
-            leader = await replicated.leader()
-            others = [one for one in members if one is not leader]
-            for other in others[: 2 if "all" in who else 1]:
-                pair = (leader, other) if who.startswith("leader") else (other, leader)
-                replicated.cluster.block(*pair)
-            await asyncio.sleep(BLOCKED_SECONDS)
-            assert flow.worker.log.in_flight.count > 0 or "all" not in who
-            replicated.cluster.heal()
-            await flow.goes_on(timeout_seconds=60)
-    finally:
-        host.end()
+    async with (
+        hosted(members[1].address, tmp_path),
+        flowing(members[2].address, tmp_path) as flow,
+    ):
+        await flow.goes_on()
+        leader = await replicated.leader()
+        others = [one for one in members if one is not leader]
+        for other in others[: 2 if "all" in who else 1]:
+            pair = (leader, other) if who.startswith("leader") else (other, leader)
+            replicated.cluster.block(*pair)
+        await asyncio.sleep(BLOCKED_SECONDS)
+        assert flow.worker.log.in_flight.count > 0 or "all" not in who
+        replicated.cluster.heal()
+        await flow.goes_on(timeout_seconds=60)
     await _replicas_agree(replicated)
     found = await look_for_accepted(replicated.log, tmp_path)
     assert found.is_clean, found
