@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -28,6 +27,7 @@ from events.policy import CauseQuarantined, PolicyAdvanced
 from events.recovery import RecoverySucceeded
 from events.service import ServiceProbeRequested
 from tests.hosting import PLACED, Hosting, states_of
+from tests.orders import check_orders_of
 from tests.waiting import until
 
 if TYPE_CHECKING:
@@ -76,21 +76,7 @@ async def orders_of(hosting: Hosting) -> list[tuple[str, Order]]:
 
 
 async def check_orders(hosting: Hosting) -> None:
-    """Every order has one outcome, at its target, and no outcome is of no order."""
-    outcomes: Counter[tuple[str, int, str]] = Counter()
-    async for batch in hosting.log.read(["sf.>"]):
-        for message in batch:
-            stored = hosting.log.stored(message)
-            for origin in stored.commit.origins:
-                if origin.mark is not None:
-                    mark = origin.mark
-                    outcomes[mark.policy, mark.number, str(stored.commit.entity)] += 1
-    ordered = Counter((policy, one.number, one.target) for policy, one in await orders_of(hosting))
-    assert set(ordered.values()) <= {1}
-    assert outcomes == ordered
-    for policy in {policy for policy, _, _ in ordered}:
-        numbers = sorted(number for name, number, _ in ordered if name == policy)
-        assert numbers == list(range(1, len(numbers) + 1))
+    await check_orders_of(hosting.log)
 
 
 async def feed_all_again(hosting: Hosting, host: Host) -> None:
