@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import subprocess
 import sys
 import tempfile
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
+from nats.errors import Error as NatsError
 
 from actors.placement import PlaceBuckets
 from actors.runtime.description import ask_host
@@ -23,6 +25,7 @@ from events.log import Log
 from events.placement import BucketRange
 from events.server import ServerAddress, connect, free_port, prepare_server, server_command
 from events.streams import StreamLimits, ensure_streams
+from standfast.bench.bare_host import ECHOED
 from standfast.runtime import Runtime
 from standfast.supervisor.processes import base_environment, merged
 
@@ -35,6 +38,7 @@ AUTHOR = Author("bench", "local", "bench")
 HOST = "bench-host"
 START_SECONDS = 15.0
 STOP_SECONDS = 10.0
+LOOK_SECONDS = 0.005
 
 
 class GroundError(Exception):
@@ -49,7 +53,7 @@ class Ground:
     address: ServerAddress
     client: Client
     log: Log
-    hosts: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     async def place(self, kind: str) -> None:
         """Give all buckets of a kind to the bench's host."""
@@ -64,13 +68,29 @@ class Ground:
 
     def spawn_host(self) -> subprocess.Popen[bytes]:
         """Start a host, and don't wait."""
-        command = (sys.executable, "-m", "standfast.bench.host_process")
+        return self._spawn("standfast.bench.host_process", HOST)
+
+    def spawn_bare_host(self) -> subprocess.Popen[bytes]:
+        """Start what a host does, bare; it answers what `standfast.bench.bare_host` says."""
+        return self._spawn("standfast.bench.bare_host")
+
+    async def wait_for_bare_host(self) -> None:
+        """Wait until a bare host answers. Raises `GroundError`."""
+        until = time.monotonic() + START_SECONDS
+        while time.monotonic() < until:
+            with suppress(NatsError):
+                await self.client.request(ECHOED, b"", LOOK_SECONDS)
+                return
+            await asyncio.sleep(LOOK_SECONDS)
+        raise GroundError("the bare host did not start")
+
+    def _spawn(self, module: str, *arguments: str) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
-            (*command, str(self._runtime_path()), HOST),
+            (sys.executable, "-m", module, str(self._runtime_path()), *arguments),
             env=merged(base_environment()),
             stdin=subprocess.DEVNULL,
         )
-        self.hosts.append(process)
+        self.processes.append(process)
         return process
 
     async def wait_for_host(self, process: subprocess.Popen[bytes]) -> None:
@@ -80,17 +100,17 @@ class Ground:
             described = await ask_host(self.client, HOST, entities=False)
             if described.pid == process.pid and described.ready:
                 return
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(LOOK_SECONDS)
         raise GroundError("the host did not become ready")
 
     @contextmanager
-    def hosts_ended(self) -> Iterator[None]:
-        """End every host that was started, however it goes."""
+    def processes_ended(self) -> Iterator[None]:
+        """End every process that was started, however it goes."""
         try:
             yield
         finally:
-            for host in self.hosts:
-                _end(host)
+            for process in self.processes:
+                end(process)
 
     def _runtime_path(self) -> Path:
         path = self.directory / "runtime.json"
@@ -121,12 +141,12 @@ async def ground(*, sync_always: bool = True) -> AsyncIterator[Ground]:
             try:
                 await ensure_streams(client, StreamLimits())
                 made = Ground(directory, address, client, await Log.open(client))
-                with made.hosts_ended():
+                with made.processes_ended():
                     yield made
             finally:
                 await client.close()
         finally:
-            _end(server)
+            end(server)
 
 
 def _start_server(directory: Path) -> subprocess.Popen[bytes]:
@@ -147,13 +167,17 @@ async def _connect(address: ServerAddress, server: subprocess.Popen[bytes]) -> C
     raise GroundError("the nats-server did not start")
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def end(
+    process: subprocess.Popen[bytes],
+    number: signal.Signals = signal.SIGTERM,
+    patience_seconds: float = STOP_SECONDS,
+) -> None:
     """End a process of ours, gently if it lets us."""
     if process.poll() is not None:
         return
-    process.terminate()
+    process.send_signal(number)
     try:
-        process.wait(STOP_SECONDS)
+        process.wait(patience_seconds)
     except subprocess.TimeoutExpired:
         process.kill()
-        process.wait(STOP_SECONDS)
+        process.wait(patience_seconds)

@@ -28,13 +28,17 @@ async def rate(work: Callable[[], Awaitable[int]]) -> float:
     return count / (time.perf_counter() - began)
 
 
-async def paired(
-    ours: Callable[[], Awaitable[int]], peer: Callable[[], Awaitable[int]], rounds: int
-) -> tuple[float, float]:
-    """Give the medians of both rates, measured in turn: a noisy machine hits both alike."""
-    measured: tuple[list[float], list[float]] = ([], [])
+async def in_turn(*works: Callable[[], Awaitable[int]], rounds: int) -> list[float]:
+    """Give the median rate of each work, measured in turn: a noisy machine hits all alike."""
+    measured: list[list[float]] = [[] for _ in works]
     for number in range(rounds):
-        order = ((ours, 0), (peer, 1)) if number % 2 == 0 else ((peer, 1), (ours, 0))
-        for work, place in order:
+        order = list(enumerate(works))
+        for place, work in order if number % 2 == 0 else reversed(order):
             measured[place].append(await rate(work))
-    return statistics.median(measured[0]), statistics.median(measured[1])
+    return [statistics.median(rates) for rates in measured]
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """Give the value that a share of all is at most."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]

@@ -79,14 +79,18 @@ def verdict(number: int) -> Event:
     return ServiceBecameHealthy(was="down", since=time, evidence=evidence, down_seconds=1.0)
 
 
+def history(events: int) -> list[Event]:
+    """Give what happens to a service: it is configured, then down and healthy in turn."""
+    return [verdict(turn) if turn else CONFIGURED for turn in range(events)]
+
+
 async def write_history(log: Log, services: int, events_each: int) -> int:
     """Write the history of some services, one event a commit. Gives how many events there are."""
 
     async def write(worker: int) -> None:
         for number in range(worker, services, WRITERS):
             entity, head = service(number), Head()
-            for turn in range(events_each):
-                event = verdict(turn) if turn else CONFIGURED
+            for turn, event in enumerate(history(events_each)):
                 head = await log.append(commit_of(entity, head, event, turn))
 
     await asyncio.gather(*[write(worker) for worker in range(WRITERS)])

@@ -50,8 +50,9 @@ def bench(
 ) -> None:
     """Measure, each figure beside a peer in the same run where there is one.
 
-    It starts servers and hosts of its own and touches nothing that runs. An area takes about a
-    minute. Ratios say more than values: they bear a slow machine. Goals do not fail the command.
+    It starts servers and hosts of its own and touches nothing that runs. An area takes a minute
+    or two. Ratios say more than values: they bear a slow machine. Where a goal is missed the exit
+    code is 1.
 
     Example: [bold]standfast bench core --json | jq '.figures[] | {name, value, ratio, met}'[/]
     """
@@ -63,13 +64,16 @@ def bench(
             figures = run(_measure(chosen, told))
     except GroundError as error:
         fail(str(error))
-    content = {"figures": [figure.as_json() for figure in figures]}
+    missed = [figure.name for figure in figures if figure.met is False]
+    content = {"figures": [figure.as_json() for figure in figures], "missed": missed}
     if output is not None:
         _write(output, content)
     if json:
         print_json(content)
     else:
         _show(figures)
+    if missed:
+        fail(f"missed: {', '.join(missed)}")
 
 
 async def _measure(areas: list[Area], told: Callable[[float, float], None]) -> list[Figure]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from standfast.bench.figure import Figure, Goal, Peer
-from standfast.bench.measurement import paired
+from standfast.bench.measurement import in_turn
 from standfast.cli import bench as command
 from standfast.cli.bench import number_text
 
@@ -61,7 +61,7 @@ def test_numbers_have_as_many_digits_as_they_deserve() -> None:
     assert number_text(1.23456) == "1.235"
 
 
-async def test_pairs_are_measured_in_turn() -> None:
+async def test_peers_are_measured_in_turn() -> None:
     order: list[str] = []
 
     async def ours() -> int:
@@ -72,7 +72,7 @@ async def test_pairs_are_measured_in_turn() -> None:
         order.append("peer")
         return 1
 
-    await paired(ours, peer, 2)
+    await in_turn(ours, peer, rounds=2)
     assert order == ["ours", "peer", "peer", "ours"]
 
 

@@ -7,6 +7,7 @@ from standfast.bench.core.commanding import measure_commands
 from standfast.bench.core.hosting import measure_hosting
 from standfast.bench.core.replaying import measure_replay
 from standfast.bench.core.sampling import measure_telemetry
+from standfast.bench.core.starting import measure_start
 from standfast.bench.measurement import Measurement
 
 CORE: tuple[Measurement, ...] = (
@@ -15,4 +16,5 @@ CORE: tuple[Measurement, ...] = (
     Measurement("replay and projections", measure_replay),
     Measurement("commands", measure_commands),
     Measurement("ten thousand entities", measure_hosting),
+    Measurement("start", measure_start),
 )

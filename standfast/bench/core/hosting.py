@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import time
 from contextlib import suppress
@@ -10,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from actors.runtime.checkpoints import Checkpoints
 from actors.runtime.commands import CommandClient, NoAnswerError
-from actors.service import RequestProbe
-from standfast.bench.figure import Figure, Goal
+from actors.service import SERVICE, RequestProbe
+from standfast.bench.figure import Figure, Goal, Peer
 from standfast.bench.ground import GroundError, ground, unshared_bytes
-from standfast.bench.samples import service, write_history
+from standfast.bench.samples import CONFIGURED, service, write_history
 
 if TYPE_CHECKING:
     import subprocess
@@ -24,6 +25,8 @@ ENTITIES = 10_000
 CHECKPOINT_SECONDS = 20.0
 ANSWER_SECONDS = 20.0
 TRY_SECONDS = 0.05
+ALONE = "the same states alone, read from JSON"
+BARE = "kill -9 of a process with nats-py alone to its successor's answer"
 
 
 async def measure_hosting() -> list[Figure]:
@@ -36,16 +39,44 @@ async def measure_hosting() -> list[Figure]:
         await write_history(under.log, ENTITIES, 1)
         full = await under.start_host()
         held = unshared_bytes(full.pid) - before
+        bare = await _restart_bare(under)
         full, cold = await _recover(under, full)
         await _write_checkpoint(under, full)
         _, warm = await _recover(under, full)
-    figures = [Figure("entity_kb", held / ENTITIES / 1024, "KiB", "lower", goal=Goal(8))]
-    for name, seconds, most in (
-        ("host_recovery_seconds", warm, 2),
-        ("host_recovery_without_checkpoint_seconds", cold, 4),
-    ):
-        figures.append(Figure(name, seconds, "s", "lower", goal=Goal(most)))
-    return figures
+    return [
+        _memory(held),
+        _recovery("host_recovery_seconds", warm, bare, 2),
+        _recovery("host_recovery_without_checkpoint_seconds", cold, bare, 4),
+    ]
+
+
+def _memory(held: int) -> Figure:
+    peer = Peer(name=ALONE, value=_states_bytes() / ENTITIES / 1024)
+    return Figure("entity_kb", held / ENTITIES / 1024, "KiB", "lower", peer, Goal(8))
+
+
+def _recovery(name: str, seconds: float, bare: float, most: float) -> Figure:
+    return Figure(name, seconds, "s", "lower", Peer(name=BARE, value=bare), Goal(most))
+
+
+def _states_bytes() -> int:
+    """Give what as many states take that are read from their stored bytes, without hosts."""
+    stored = SERVICE.states.dump_json(SERVICE.evolve(SERVICE.initial, CONFIGURED))
+    before = unshared_bytes(os.getpid())
+    states = [SERVICE.states.validate_json(stored) for _ in range(ENTITIES)]
+    held = unshared_bytes(os.getpid()) - before
+    return held if states else 0
+
+
+async def _restart_bare(under: Ground) -> float:
+    """Give the time from the kill of a process that only answers to its successor's answer."""
+    first = under.spawn_bare_host()
+    await under.wait_for_bare_host()
+    began = time.perf_counter()
+    _kill(first)
+    under.spawn_bare_host()
+    await under.wait_for_bare_host()
+    return time.perf_counter() - began
 
 
 async def _recover(
