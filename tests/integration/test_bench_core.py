@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from standfast.bench.core import appending, commanding, hosting, replaying, sampling
+from standfast.bench.core import appending, commanding, hosting, replaying, sampling, starting
 from standfast.bench.ground import ground
 
 if TYPE_CHECKING:
@@ -20,15 +20,22 @@ FEW: tuple[tuple[object, dict[str, int], tuple[str, ...]], ...] = (
         {"SEQUENTIAL_COMMITS": 20, "INFLIGHT_ENTITIES": 5, "INFLIGHT_COMMITS": 4, "ROUNDS": 1},
         ("append_sequential", "append_inflight"),
     ),
-    (sampling, {"BATCHES": 120}, ("telemetry_samples_per_second",)),
+    (sampling, {"BATCHES": 120, "ROUNDS": 1}, ("telemetry_samples_per_second",)),
     (
         replaying,
-        {"SERVICES": 5, "EVENTS_EACH": 6, "ROUNDS": 1},
-        ("replay", "projection_events_per_second"),
+        {"SERVICES": 5, "EVENTS_EACH": 6, "ROUNDS": 1, "PROJECTION_ROUNDS": 1},
+        ("replay", "replay_vs_eventsourcing", "projection_events_per_second"),
     ),
     (
         commanding,
-        {"BUSY_COMMANDS": 200, "BUSY_WORKERS": 20, "PACED_COMMANDS": 20, "ENTITIES": 4},
+        {
+            "BUSY_COMMANDS": 200,
+            "BUSY_WORKERS": 20,
+            "BUSY_ROUNDS": 1,
+            "PACED_COMMANDS": 20,
+            "PACED_ROUNDS": 1,
+            "ENTITIES": 4,
+        },
         ("commands_one_entity_per_second", "command_p50_ms", "command_p99_ms"),
     ),
     (
@@ -36,6 +43,7 @@ FEW: tuple[tuple[object, dict[str, int], tuple[str, ...]], ...] = (
         {"ENTITIES": 50},
         ("entity_kb", "host_recovery_seconds", "host_recovery_without_checkpoint_seconds"),
     ),
+    (starting, {}, ("ready_seconds",)),
 )
 
 
@@ -56,6 +64,7 @@ async def test_a_measurement_gives_its_figures(
     figures = {figure.name: figure for figure in await measure()}
     assert tuple(figures) == names
     assert all(figure.goal is not None and figure.met is not None for figure in figures.values())
+    assert all(figure.peer for figure in figures.values() if figure.name != "ready_seconds")
 
 
 async def test_nothing_of_a_ground_stays() -> None:

@@ -6,10 +6,13 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from typer.testing import CliRunner
 
+from standfast.bench.areas import AREAS, Area
 from standfast.bench.figure import Figure, Goal, Peer
-from standfast.bench.measurement import in_turn
+from standfast.bench.measurement import Measurement, in_turn
 from standfast.cli import bench as command
+from standfast.cli.app import app
 from standfast.cli.bench import number_text
 
 if TYPE_CHECKING:
@@ -74,6 +77,22 @@ async def test_peers_are_measured_in_turn() -> None:
 
     await in_turn(ours, peer, rounds=2)
     assert order == ["ours", "peer", "peer", "ours"]
+
+
+@pytest.mark.parametrize(("value", "code"), [(3.0, 0), (1.0, 1)])
+def test_a_missed_goal_fails_the_command(
+    monkeypatch: pytest.MonkeyPatch, value: float, code: int
+) -> None:
+    async def measure() -> list[Figure]:
+        return [Figure("x", value, "1/s", "higher", goal=Goal(2)), Figure("y", 1.0, "s", "lower")]
+
+    area = Area("core", "nothing", (Measurement("x", measure),))
+    monkeypatch.setitem(AREAS, "core", area)
+    ran = CliRunner().invoke(app, ["bench", "core", "--json"])
+    assert ran.exit_code == code
+    content = json.loads(ran.stdout)
+    assert content["missed"] == (["x"] if code else [])
+    assert [figure["met"] for figure in content["figures"]] == [not code, None]
 
 
 def test_figures_go_to_a_folder(tmp_path: Path) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import time
+import tracemalloc
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -62,10 +62,12 @@ def _recovery(name: str, seconds: float, bare: float, most: float) -> Figure:
 def _states_bytes() -> int:
     """Give what as many states take that are read from their stored bytes, without hosts."""
     stored = SERVICE.states.dump_json(SERVICE.evolve(SERVICE.initial, CONFIGURED))
-    before = unshared_bytes(os.getpid())
+    tracemalloc.start()
     states = [SERVICE.states.validate_json(stored) for _ in range(ENTITIES)]
-    held = unshared_bytes(os.getpid()) - before
-    return held if states else 0
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(states) == ENTITIES
+    return held
 
 
 async def _restart_bare(under: Ground) -> float:
