@@ -22,14 +22,10 @@ QUIET_SECONDS_MAX = 180.0
 INTENDING = ("alert", "recovery")
 
 
-class NotQuietError(Exception):
-    """The stand did not come to rest; the message says what was still going on."""
-
-
-async def wait_until_quiet(stand: Stand, timeout_seconds: float = QUIET_SECONDS_MAX) -> float:
-    """Wait until nothing happens any more; gives the seconds it took. Raises `NotQuietError`."""
-    began = time.monotonic()
-    head, since = -1, began
+async def unrest_after(stand: Stand, timeout_seconds: float = QUIET_SECONDS_MAX) -> str:
+    """Wait until nothing happens any more; gives what still does when patience ends."""
+    until = time.monotonic() + timeout_seconds
+    head, since = -1, time.monotonic()
     while True:
         unrest = await _unrest(stand)
         now = await (await stand.log()).head_sequence()
@@ -38,9 +34,9 @@ async def wait_until_quiet(stand: Stand, timeout_seconds: float = QUIET_SECONDS_
         if time.monotonic() - since > REST_SECONDS:
             unrest = await _unfinished(stand)
             if not unrest:
-                return time.monotonic() - began
-        if time.monotonic() - began > timeout_seconds:
-            raise NotQuietError(unrest or f"the log still grows, at {now}")
+                return ""
+        if time.monotonic() > until:
+            return unrest or f"the log still grows, at {now}"
         await asyncio.sleep(LOOK_SECONDS)
 
 

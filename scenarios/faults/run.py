@@ -1,26 +1,28 @@
-"""A run: a stand, commands at a pace, faults by chance, quiet, and all that was seen, collected."""
+"""A run: a stand, commands at a pace, faults by chance, quiet, and all of it held to account."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import shutil
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from scenarios.checker.collect import RunHeading, collect
+from scenarios.checker.run import check_run
 from scenarios.faults.closing import resolve_drills
 from scenarios.faults.injecting import Injector
 from scenarios.faults.journal import Injected, Journal
-from scenarios.faults.quiet import wait_until_quiet
+from scenarios.faults.quiet import unrest_after
 from scenarios.faults.schedule import Schedule
-from scenarios.faults.stand import Stand
+from scenarios.faults.stand import HOSTS, Stand
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-FORMAT = 1
+    from scenarios.checker.report import Report
+
 STEADY_SECONDS = 3.0
 
 
@@ -36,52 +38,58 @@ class RunSettings:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What a run did, before anything is checked."""
+    """What came of a run. `unrest` says what did not come to rest after it, if anything."""
 
-    injected: list[Injected]
-    commands: int
-    quiet_seconds: float
+    settings: RunSettings
+    report: Report
+    unrest: str
+
+    @property
+    def in_flight(self) -> int:
+        """How many commands were in flight as the faults began, in all."""
+        return sum(fault.in_flight for fault in self.report.faults)
+
+    @property
+    def is_clean(self) -> bool:
+        """Say whether all invariants hold, all came to rest, and faults met commands."""
+        return self.report.is_clean and not self.unrest and self.in_flight > 0
 
 
 async def run_faults(
     settings: RunSettings, directory: Path, told: Callable[[Injected], None]
 ) -> Ran:
-    """Run, and leave in a directory what the checker needs. What was there is removed.
+    """Run, leave in a directory what the checker needs, and check it. What was there is removed.
 
-    Raises `StandFailedError`, `NotQuietError`.
+    Raises `StandFailedError`.
     """
     _empty(directory)
     stand = Stand(directory, settings.seed, settings.per_second)
-    began = datetime.now(UTC)
     journal = Journal(directory / "faults.jsonl", told)
     try:
         await stand.start()
-        await stand.start_workers()
-        await asyncio.sleep(STEADY_SECONDS)
-        injector = Injector(stand, journal, Schedule(settings.seed))
-        await injector.run(settings.faults, settings.seconds)
-        await stand.stop_workers()
-        assert stand.client is not None, "the stand has started"
-        await resolve_drills(stand.client, directory)
-        quiet_seconds = await wait_until_quiet(stand)
-        _write_run(directory, settings, began)
+        unrest = await _hurt(stand, settings, journal)
     finally:
         journal.close()
         await stand.stop()
-    return Ran(journal.injected, stand.commands()[0], quiet_seconds)
+    return Ran(settings, await asyncio.to_thread(check_run, directory), unrest)
+
+
+async def _hurt(stand: Stand, settings: RunSettings, journal: Journal) -> str:
+    """Do it all to a stand that has started; gives what did not come to rest afterwards."""
+    began = datetime.now(UTC)
+    assert stand.client is not None, "the stand has started"
+    await stand.start_workers()
+    await asyncio.sleep(STEADY_SECONDS)
+    await Injector(stand, journal, Schedule(settings.seed)).run(settings.faults, settings.seconds)
+    await stand.stop_workers()
+    await resolve_drills(stand.client, stand.directory)
+    unrest = await unrest_after(stand)
+    await stand.stop_watching()
+    heading = RunHeading(began, settings.seed, asdict(settings))
+    await collect(await stand.log(), HOSTS, heading, stand.directory)
+    return unrest
 
 
 def _empty(directory: Path) -> None:
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
-
-
-def _write_run(directory: Path, settings: RunSettings, began: datetime) -> None:
-    content = {
-        "format": FORMAT,
-        "seed": settings.seed,
-        "began": began.isoformat(),
-        "ended": datetime.now(UTC).isoformat(),
-        "settings": asdict(settings),
-    }
-    (directory / "run.json").write_text(json.dumps(content, indent=1))

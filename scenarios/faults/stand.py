@@ -106,9 +106,14 @@ class Stand:
         """Let what is in flight come back, and end the flow."""
         await asyncio.gather(*[one.stop() for name, one in self.kept.items() if "worker" in name])
 
+    async def stop_watching(self) -> None:
+        """Look at the services no more; what is down stays noted as down."""
+        await end_tasks(self._watching)
+        self._watching.clear()
+
     async def stop(self) -> None:
         """End everything that was started, the descendants too."""
-        await end_tasks(self._watching)
+        await self.stop_watching()
         left = self.everything()
         if self.client is not None:
             await self.client.close()

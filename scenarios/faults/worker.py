@@ -20,6 +20,7 @@ from actors.alert import AcknowledgeAlert, AnnotateAlert, FireAlert, ResolveAler
 from actors.runtime.commands import CommandClient, NoAnswerError
 from actors.service import RequestProbe
 from events.address import EntityAddress
+from events.alert import Escalation
 from events.ids import new_id
 from events.server import ServerAddress, connect
 from scenarios.faults.in_flight import InFlight
@@ -35,6 +36,8 @@ IN_FLIGHT_MAX = 1_500
 DRILLS = 8
 RECEIVER = "ledger"
 ACCEPTED = frozenset({"done", "unchanged", "duplicate"})
+INSISTENT = Escalation(wait_seconds=3.0, repeats_max=1)
+INSISTENT_SHARE = 0.3
 RESOLVE_SHARE, ACKNOWLEDGE_SHARE, ANNOTATE_SHARE = 0.01, 0.02, 0.45
 
 
@@ -123,7 +126,13 @@ class Mix:
         drill = EntityAddress("alert", f"drill-{new_id()}")
         self.drills.append(drill)
         labels = {"alertname": "Drill", "severity": "info"}
-        wish = FireAlert(labels=labels, severity="info", receivers=(RECEIVER,))
+        insistent = self.chance.random() < INSISTENT_SHARE
+        wish = FireAlert(
+            labels=labels,
+            severity="info",
+            receivers=(RECEIVER,),
+            escalation=INSISTENT if insistent else Escalation(),
+        )
         return drill, wish
 
 

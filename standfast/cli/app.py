@@ -12,6 +12,7 @@ from standfast.cli import (
     demo,
     doctor,
     events,
+    faults,
     log,
     operate,
     projections,
@@ -49,6 +50,7 @@ GROUPS = (
     operate,
     doctor,
     demo,
+    faults,
     check_run,
     bench,
 )

@@ -1,0 +1,81 @@
+"""A long run in parts: each with the next seed and a stand of its own; what is done is kept."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from scenarios.faults.run import Ran, RunSettings, run_faults
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+    from scenarios.faults.journal import Injected
+
+REPORT = "report.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part: its directory, and its report as JSON. `is_new` where it was run just now."""
+
+    directory: Path
+    content: dict[str, Any]
+    is_new: bool
+    lines: tuple[str, ...] = ()
+
+    @property
+    def is_clean(self) -> bool:
+        """Say whether nothing was found in it."""
+        return bool(self.content["clean"])
+
+
+async def run_parts(
+    settings: RunSettings, parts: int, directory: Path, told: Callable[[Injected], None]
+) -> AsyncIterator[Part]:
+    """Run so many parts with seeds that follow each other; those with a report are only read.
+
+    Raises `StandFailedError`.
+    """
+    for number in range(parts):
+        own = replace(settings, seed=settings.seed + number)
+        place = directory / f"seed-{own.seed}"
+        kept = _kept(place, own)
+        if kept is not None:
+            yield Part(place, kept, is_new=False)
+            continue
+        ran = await run_faults(own, place, told)
+        content = _content(ran)
+        (place / REPORT).write_text(json.dumps(content, indent=1))
+        yield Part(place, content, is_new=True, lines=tuple(_lines(ran)))
+
+
+def _kept(place: Path, settings: RunSettings) -> dict[str, Any] | None:
+    """Give the report of a part that was run with the same settings before."""
+    try:
+        content: dict[str, Any] = json.loads((place / REPORT).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return content if content.get("settings") == asdict(settings) else None
+
+
+def _content(ran: Ran) -> dict[str, Any]:
+    return {
+        **ran.report.as_json(),
+        "clean": ran.is_clean,
+        "unrest": ran.unrest,
+        "in_flight": ran.in_flight,
+        "settings": asdict(ran.settings),
+    }
+
+
+def _lines(ran: Ran) -> list[str]:
+    """Give the report in lines, without those of the faults, which were told as they began."""
+    lines = [*ran.report.lines()][len(ran.report.faults) :]
+    if ran.unrest:
+        lines.append(f"it did not come to rest: {ran.unrest}")
+    if not ran.in_flight:
+        lines.append("no command was in flight at any fault: nothing is proven")
+    return lines
