@@ -19,7 +19,7 @@ async def test_random_faults_break_no_invariant(
     settings = RunSettings(secrets.randbelow(2**31), FAULTS, SECONDS, PER_SECOND)
     told = [f"seed {settings.seed}"]
     async for part in run_parts(settings, 1, tmp_path, lambda one: told.append(one.as_text())):
-        told += part.lines
+        told.extend(part.lines)
         with capsys.disabled():  # the seed and what was met are shown, whatever comes of it
             print("", *told, sep="\n")  # noqa: T201
         assert part.is_clean, f"standfast faults --seed {settings.seed} --faults {FAULTS}"
