@@ -9,13 +9,14 @@ from pydantic import AwareDatetime, TypeAdapter
 
 from actors.base import Command, Decider, Decision, Declined, Tick
 from actors.intents import Intents, ReportEffect, ReportProgress, ended, progressed
-from actors.telling import Telling, evolve_telling, plan_notices, retried
+from actors.telling import Status, Telling, evolve_telling, plan_notices, retried
 from events.alert import (
     AlertAcknowledged,
     AlertAnnotated,
     AlertEscalated,
     AlertEvent,
     AlertFired,
+    AlertHeard,
     AlertResolved,
     Escalation,
     Severity,
@@ -79,7 +80,10 @@ Alert = Inactive | Firing | Acknowledged | Resolved
 
 
 class FireAlert(Command):
-    """Something is wrong. Firing an alert that fires only changes what it says."""
+    """Something is wrong. Firing an alert that fires only changes what it says.
+
+    `heard` names receivers who know it already, from a time when the log could not be written.
+    """
 
     labels: dict[str, str]
     annotations: dict[str, str] = {}
@@ -88,6 +92,7 @@ class FireAlert(Command):
     escalation: Escalation = Escalation()
     incident: str = ""
     executor: str = "executor"
+    heard: tuple[str, ...] = ()
 
 
 class AnnotateAlert(Command):
@@ -104,9 +109,10 @@ class AcknowledgeAlert(Command):
 
 
 class ResolveAlert(Command):
-    """It is right again."""
+    """It is right again. `heard` names receivers who know that already."""
 
     reason: str
+    heard: tuple[str, ...] = ()
 
 
 def decide(state: Alert, command: Command, now: datetime) -> Decision:
@@ -130,7 +136,7 @@ def _decide_alert(state: Alert, command: Command, now: datetime) -> Decision:  #
             step = progressed(state.telling.intents, report)
             return step if isinstance(step, Declined) else [step]
         case ((Inactive() | Resolved()), FireAlert() as wish):
-            return [_fired(wish, now)]
+            return [_fired(wish, now), *_heard(wish.heard, "firing")]
         case ((Firing() | Acknowledged()), FireAlert(annotations=annotations)):
             return _annotate(state, annotations)
         case ((Firing() | Acknowledged()), AnnotateAlert(annotations=annotations)):
@@ -139,12 +145,16 @@ def _decide_alert(state: Alert, command: Command, now: datetime) -> Decision:  #
             return [AlertAcknowledged(by=by, comment=comment)]
         case Acknowledged(by=by), AcknowledgeAlert():
             return Declined(f"{by} has acknowledged it already")
-        case ((Firing() | Acknowledged()), ResolveAlert(reason=reason)):
-            return [AlertResolved(reason=reason)]
+        case ((Firing() | Acknowledged()), ResolveAlert(reason=reason, heard=heard)):
+            return [AlertResolved(reason=reason), *_heard(heard, "resolved")]
         case _, (AcknowledgeAlert() | AnnotateAlert() | ResolveAlert()):
             return Declined("the alert does not fire")
         case _:
             return Declined(f"an alert does not know {type(command).__name__}")
+
+
+def _heard(receivers: tuple[str, ...], status: Status) -> list[Event]:
+    return [AlertHeard(receivers=receivers, status=status)] if receivers else []
 
 
 def _fired(wish: FireAlert, now: datetime) -> AlertFired:
@@ -214,6 +224,9 @@ def evolve(state: Alert, event: AlertEvent | EffectEvent) -> Alert:
             assert isinstance(state, Firing | Acknowledged), "only what fires is resolved"
             telling = state.telling.wanting("resolved", state.level)
             return Resolved(content=state.content, telling=telling)
+        case AlertHeard(receivers=receivers, status=status):
+            telling = state.telling.having_told(receivers, status)
+            return state.model_copy(update={"telling": telling})
         case (
             EffectIntended()
             | EffectProgressed()

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import assert_never
 
 from pydantic import TypeAdapter
 
 from actors.base import Command, Decider, Decision, Declined, Tick
 from events.base import Value
-from events.platform import PlatformConfigured, PlatformEvent, PlatformSettings
+from events.platform import (
+    PlatformConfigured,
+    PlatformEvent,
+    PlatformLogWasAway,
+    PlatformSettings,
+    PlatformToldWithoutLog,
+)
 
 
 class Unconfigured(Value):
@@ -31,6 +38,12 @@ class ConfigurePlatform(Command):
     configuration_hash: str
 
 
+class RecordOutage(Command):
+    """Write down what happened while the log could not be written."""
+
+    fact: PlatformToldWithoutLog | PlatformLogWasAway
+
+
 def decide(state: Platform, command: Command, now: datetime) -> Decision:
     """Decide what a command means for the platform."""
     del now
@@ -41,14 +54,20 @@ def decide(state: Platform, command: Command, now: datetime) -> Decision:
             return []
         case _, ConfigurePlatform(settings=wish, configuration_hash=digest):
             return [PlatformConfigured(settings=wish, configuration_hash=digest)]
+        case _, RecordOutage(fact=fact):
+            return [fact]
         case _:
             return Declined(f"a platform does not know {type(command).__name__}")
 
 
 def evolve(state: Platform, event: PlatformEvent) -> Platform:
     """Give the state after an event."""
-    del state
-    return Configured(settings=event.settings)
+    match event:
+        case PlatformConfigured(settings=settings):
+            return Configured(settings=settings)
+        case PlatformToldWithoutLog() | PlatformLogWasAway():
+            return state
+    assert_never(event)
 
 
 PLATFORM: Decider[Platform] = Decider(
@@ -56,8 +75,8 @@ PLATFORM: Decider[Platform] = Decider(
     initial=Unconfigured(),
     states=TypeAdapter(Platform),
     state_version=1,
-    commands=(ConfigurePlatform,),
-    events=(PlatformConfigured,),
+    commands=(ConfigurePlatform, RecordOutage),
+    events=PlatformEvent.__args__,
     decide=decide,
     evolve=evolve,  # type: ignore[arg-type]  # the host passes only events of this kind
 )

@@ -86,13 +86,18 @@ class RetireService(Command):
 
 
 class ReportHealth(Command):
-    """The evaluator's conclusion changed. `since` is the first probe that speaks for it."""
+    """A conclusion changed. `since` is the first probe that speaks for it.
+
+    One that `is_past` was reached while the log could not be written: it says nothing against
+    what the log knows of a later moment.
+    """
 
     verdict: Literal["healthy", "down", "no data"]
     since: AwareDatetime
     check: str = ""
     reason: str = ""
     evidence: Evidence
+    is_past: bool = False
 
 
 class RequestProbe(Command):
@@ -115,6 +120,10 @@ def decide(state: Service, command: Command, now: datetime) -> Decision:  # noqa
             return [ServiceRetired(reason=reason, configuration_hash=digest)]
         case _, RetireService():
             return []
+        case Watched(health=health), ReportHealth(is_past=True) as report if _knows_more(
+            health, report
+        ):
+            return []
         case Watched(health=health), ReportHealth() as report:
             return _judge(health, report)
         case Watched(), RequestProbe(reason=reason):
@@ -127,6 +136,10 @@ def decide(state: Service, command: Command, now: datetime) -> Decision:  # noqa
 
 def _configured(wish: ConfigureService) -> ServiceConfigured:
     return ServiceConfigured(settings=wish.settings, configuration_hash=wish.configuration_hash)
+
+
+def _knows_more(health: Health, report: ReportHealth) -> bool:
+    return isinstance(health, Healthy | Down) and health.since > report.since
 
 
 def _judge(health: Health, report: ReportHealth) -> Decision:
@@ -176,14 +189,15 @@ def evolve(state: Service, event: ServiceEvent) -> Service:
         case ServiceWentDown(since=since, reason=reason):
             return _with_health(state, Down(since=since, reason=reason))
         case ServiceLostSight(since=since, reason=reason):
-            was_down = isinstance(state, Watched) and _is_or_was_down(state.health)
+            was_down = isinstance(state, Watched) and is_or_was_down(state.health)
             return _with_health(state, NoData(since=since, reason=reason, was_down=was_down))
         case ServiceProbeRequested():
             return state
     assert_never(event)
 
 
-def _is_or_was_down(health: Health) -> bool:
+def is_or_was_down(health: Health) -> bool:
+    """Say whether the service is down, or was when it was last seen."""
     return isinstance(health, Down) or (isinstance(health, NoData) and health.was_down)
 
 

@@ -101,6 +101,17 @@ class Telling(Value):
         receivers = tuple(receiver.afresh() for receiver in self.receivers)
         return self.model_copy(update={"wanted": wanted, "receivers": receivers})
 
+    def having_told(self, names: tuple[str, ...], status: Status) -> Telling:
+        """Give the telling when some have heard by another way what is to be said now."""
+        assert self.wanted is not None, "something is to be said"
+        told = {"told": self.wanted}
+        knows = {"may_know": self.episode} if status == "firing" else {}
+        receivers = tuple(
+            one.model_copy(update=told | knows) if one.name in names else one
+            for one in self.receivers
+        )
+        return self.model_copy(update={"receivers": receivers})
+
     def with_retry(self, end: EffectFailed, now: datetime) -> EffectFailed:
         """Say in the failure itself when the notice is tried again."""
         receiver = self._sender(end.number)

@@ -14,7 +14,7 @@ from events.base import Value
 from events.topology import Node, TopologyDeclared, TopologyEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
 
 class Topology(Value):
@@ -80,6 +80,16 @@ def needed_by(services: Mapping[str, Node]) -> dict[str, tuple[str, ...]]:
         for need in node.depends_on:
             found.setdefault(need, []).append(name)
     return {name: tuple(dependents) for name, dependents in found.items()}
+
+
+def cause_of(services: Mapping[str, Node], service: str, down: Collection[str]) -> str:
+    """Give what is to blame: of the service and all it needs, what is down and needs nothing down.
+
+    The nearest one where there are several.
+    """
+    failed = [need for need in needs_of(services, service) if need in down]
+    roots = [need for need in failed if not set(down).intersection(needs_of(services, need))]
+    return roots[0] if roots else service
 
 
 def dependents_of(services: Mapping[str, Node], service: str) -> tuple[str, ...]:

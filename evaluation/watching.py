@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
+    from evaluation.series import Reading
     from evaluation.thresholds import Conclusion, Verdict
     from events.service import CheckSchedule
     from events.telemetry import Batch, Vantage
@@ -93,21 +94,28 @@ class Watching:
 
     def take(self, batch: Batch, sequence: int, stored: datetime, pending: int) -> set[str]:
         """Count a batch that was read. Gives the services it speaks of."""
-        self._advance(stored, pending)
-        distrust = _distrust(batch.vantage)
-        touched = set()
-        for service, name, reading in readings_of(batch, sequence):
-            watched = self._services.get(service)
-            if watched is None or name not in watched.tracks:
-                continue
-            track = watched.tracks[name]
-            watched.tracks[name] = (
-                distrusted(track, distrust)
-                if distrust
-                else observe(track, reading, stored, watched.checks[name])
-            )
-            touched.add(service)
-        return touched
+        self.advance(stored, pending)
+        distrust = distrust_of(batch.vantage)
+        return {
+            service
+            for service, name, reading in readings_of(batch, sequence)
+            if self.count(service, name, reading, stored, distrust)
+        }
+
+    def count(
+        self, service: str, check: str, reading: Reading, arrived: datetime, distrust: str
+    ) -> bool:
+        """Count one result, or note why it counts for nothing. False where nobody watches it."""
+        watched = self._services.get(service)
+        if watched is None or check not in watched.tracks:
+            return False
+        track = watched.tracks[check]
+        watched.tracks[check] = (
+            distrusted(track, distrust)
+            if distrust
+            else observe(track, reading, arrived, watched.checks[check])
+        )
+        return True
 
     def verdict(self, service: str) -> Verdict | None:
         """Give the verdict on a service at the horizon; None where nothing can be said."""
@@ -133,7 +141,8 @@ class Watching:
             for name, check in watched.checks.items()
         }
 
-    def _advance(self, stored: datetime, pending: int) -> None:
+    def advance(self, stored: datetime, pending: int) -> None:
+        """Move on to the moment of what is read next; so much waits to be read after it."""
         became_current = not self.is_current and pending <= PENDING_MAX
         if self.horizon is None or stored - self.horizon > GAP or became_current:
             self.since = stored
@@ -141,7 +150,7 @@ class Watching:
         self.is_current = pending <= PENDING_MAX
 
 
-def _distrust(vantage: Vantage) -> str:
+def distrust_of(vantage: Vantage) -> str:
     """Say why what was seen from there just then counts for nothing."""
     if vantage.lagged:
         return f"{vantage.producer} lagged"

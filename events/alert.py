@@ -57,4 +57,13 @@ class AlertResolved(Event, type="standfast.alert.resolved.v1"):
     reason: str
 
 
-AlertEvent = AlertFired | AlertAnnotated | AlertAcknowledged | AlertEscalated | AlertResolved
+class AlertHeard(Event, type="standfast.alert.heard.v1"):
+    """These receivers heard it while the log could not be written, and are not told it again."""
+
+    receivers: tuple[str, ...]
+    status: Literal["firing", "resolved"]
+
+
+AlertEvent = (
+    AlertFired | AlertAnnotated | AlertAcknowledged | AlertEscalated | AlertResolved | AlertHeard
+)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import AwareDatetime, Field
 
@@ -108,6 +108,22 @@ class IncidentUntold(Event, type="standfast.telling.incident_untold.v1"):
     """The incident is over, and so is its alert."""
 
     incident: str
+
+
+class NoticeHeard(Event, type="standfast.telling.notice_heard.v1"):
+    """The policy that tells people noted what a receiver heard while the log was away."""
+
+    alert: str
+    receiver: str
+    status: Literal["firing", "resolved"]
+    told_at: AwareDatetime
+
+
+class EndHeard(Event, type="standfast.telling.end_heard.v1"):
+    """Of this incident some receivers have heard the end already, while the log was away."""
+
+    incident: str
+    receivers: tuple[str, ...]
 
 
 class HelpAsked(Event, type="standfast.telling.help_asked.v1"):

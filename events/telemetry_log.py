@@ -89,6 +89,8 @@ class TelemetryWriter:
         self._timer: asyncio.TimerHandle | None = None
         self._waiting: deque[Payload] = deque()
         self._in_flight: set[asyncio.Task[None]] = set()
+        self._unacknowledged_since: float | None = None
+        self._is_held = False
         self.sent_samples = 0
         self.dropped_samples = 0
 
@@ -101,6 +103,21 @@ class TelemetryWriter:
     def waiting_batches(self) -> int:
         """How many batches are encoded and not yet acknowledged."""
         return len(self._waiting) + len(self._in_flight)
+
+    @property
+    def unacknowledged_seconds(self) -> float:
+        """For how long nothing was acknowledged although something waits to be."""
+        since = self._unacknowledged_since
+        return 0.0 if since is None else asyncio.get_running_loop().time() - since
+
+    def hold(self) -> None:
+        """Send nothing new for now. What waits too long is dropped and counted, as ever."""
+        self._is_held = True
+
+    def release(self) -> None:
+        """Send again."""
+        self._is_held = False
+        self._pump()
 
     def add(self, *rows: Row, lagged: bool = False, canary_failed: bool = False) -> None:
         """Collect rows (at most 500, kept in one batch) that were seen under these marks."""
@@ -128,7 +145,10 @@ class TelemetryWriter:
             self._enqueue(payload, len(batch))
 
     def _enqueue(self, payload: bytes, samples: int) -> None:
-        until = asyncio.get_running_loop().time() + self._limits.age_max_seconds
+        now = asyncio.get_running_loop().time()
+        until = now + self._limits.age_max_seconds
+        if self._unacknowledged_since is None:
+            self._unacknowledged_since = now
         self._waiting.append(Payload(new_id(), payload, samples, until))
         while len(self._waiting) > self._limits.waiting_batches_max:
             self._drop(self._waiting.popleft().samples, "waited while the log was unavailable")
@@ -175,7 +195,8 @@ class TelemetryWriter:
             self._send_rows(vantage, rows[middle:])
 
     def _pump(self) -> None:
-        while self._waiting and len(self._in_flight) < self._limits.in_flight_max:
+        room = 0 if self._is_held else self._limits.in_flight_max
+        while self._waiting and len(self._in_flight) < room:
             task = asyncio.create_task(self._deliver(self._waiting.popleft()))
             self._in_flight.add(task)
             task.add_done_callback(self._delivered)
@@ -197,6 +218,7 @@ class TelemetryWriter:
         finally:
             if acknowledged:
                 self.sent_samples += payload.samples
+                self._unacknowledged_since = loop.time() if self.waiting_batches > 1 else None
             else:
                 self._drop(payload.samples, "was not acknowledged in time")
 

@@ -33,6 +33,9 @@ TONES: dict[str, Tone] = {
     "AlertAcknowledged": "told",
     "AlertEscalated": "told",
     "AlertResolved": "told",
+    "AlertHeard": "told",
+    "PlatformToldWithoutLog": "told",
+    "PlatformLogWasAway": "bad",
     "EffectFailed": "bad",
     "EffectOutcomeUnknown": "bad",
     "EffectIntended": "work",
@@ -96,6 +99,16 @@ _TEXTS: dict[str, Callable[[Any, str], str]] = {
         f"Nobody acknowledged in time, so it is told again (level {e.level})"
     ),
     "AlertResolved": lambda e, _: f"Alert resolved: {e.reason}",
+    "AlertHeard": lambda e, _: (
+        f"{_names(e.receivers)} heard it ({e.status}) while the log could not be written"
+    ),
+    "PlatformToldWithoutLog": lambda e, _: (
+        f"{e.receiver} was told without the log at {e.told_at:%H:%M:%S}: {e.status}, {e.summary}"
+    ),
+    "PlatformLogWasAway": lambda e, _: (
+        f"The log could not be written for {seconds_text((e.until - e.since).total_seconds())}: "
+        f"{e.reason}"
+    ),
     "EffectIntended": lambda e, _: _intended(e.intent),
     "EffectProgressed": lambda e, _: f"Step done: {e.step}{_percent(e.fraction)}",
     "EffectCancelRequested": lambda e, _: f"Asked to stop: {e.reason}",
@@ -147,6 +160,8 @@ _TEXTS: dict[str, Callable[[Any, str], str]] = {
     "CaseClosed": lambda e, _: f"Nothing in incident {e.incident} fails any more",
     "IncidentTold": lambda e, _: f"Alert {e.alert} speaks for incident {e.incident}",
     "IncidentUntold": lambda e, _: f"Incident {e.incident} is over, and so is its alert",
+    "NoticeHeard": lambda e, _: f"{e.receiver} heard {e.alert} ({e.status}) without the log",
+    "EndHeard": lambda e, _: f"{_names(e.receivers)} heard the end of {e.incident} already",
     "HelpAsked": lambda e, _: f"A person is asked for help with incident {e.incident}",
     "CauseQuarantined": lambda e, n: f"{n} left out {e.cause_type}, which raised: {e.error}",
     "SightLost": lambda e, _: f"{e.service} is out of sight",

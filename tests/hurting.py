@@ -18,12 +18,17 @@ WATCHDOG = "watchdog"
 
 
 def configuration(
-    receiver_url: str, services: dict[str, int], *, more: str = "", needs: str = ""
+    receiver_url: str,
+    services: dict[str, int],
+    *,
+    more: str = "",
+    needs: str = "",
+    apart: str = "",
 ) -> str:
-    """Give a configuration of TCP services by name and port; `needs` is needed by all others."""
+    """Give a configuration of TCP services by name and port; all but `apart` need `needs`."""
     lines = []
     for name, port in services.items():
-        depends = f"depends_on: [{needs}], " if needs and name != needs else ""
+        depends = f"depends_on: [{needs}], " if needs and name not in {needs, apart} else ""
         check = f"{{kind: tcp, port: {port}, interval_seconds: 0.5, timeout_seconds: 0.4}}"
         lines.append(f"  {name}: {{{depends}checks: [{check}]}}")
     return f"""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import assert_never
 
 from actors.alert import AnnotateAlert, FireAlert, ResolveAlert
 from actors.policies.base import Conclusion, Policy, PolicyState, Wish
 from actors.policies.mend import incident_of
+from actors.policies.told import Knowledge, Note, evolve
 from events.address import EntityAddress
 from events.alert import Severity
-from events.base import Envelope, Value
+from events.base import Envelope
 from events.entity import EntityParked, EntityReleased
 from events.incident import (
     IncidentCauseChanged,
@@ -18,12 +18,14 @@ from events.incident import (
     IncidentOpened,
     IncidentResolved,
 )
-from events.platform import PlatformConfigured, PlatformSettings
+from events.platform import PlatformConfigured, PlatformToldWithoutLog
 from events.policy import (
     CauseQuarantined,
+    EndHeard,
     HelpAsked,
     IncidentTold,
     IncidentUntold,
+    NoticeHeard,
     SettingsLearned,
     SightLost,
     SightRegained,
@@ -39,33 +41,16 @@ from events.service import (
 NO_DATA_ALERT = "NoData"
 NAMES_SHOWN_MAX = 10
 
-Note = IncidentTold | IncidentUntold | HelpAsked | SightLost | SightRegained | SettingsLearned
 
-
-class Told(Value):
-    """An open incident and the alert that speaks for it."""
-
-    alert: str
-    cause: str
-    effects: tuple[str, ...] = ()
-    help_alert: str = ""
-
-
-class Knowledge(Value):
-    """Which incidents people were told of, and which services nobody sees."""
-
-    settings: PlatformSettings = PlatformSettings()
-    incidents: dict[str, Told] = {}
-    blind: frozenset[str] = frozenset()
-
-
-def observe(knows: Knowledge, envelope: Envelope, now: datetime) -> Conclusion:  # noqa: C901  (one match over all that can be asked)
+def observe(knows: Knowledge, envelope: Envelope, now: datetime) -> Conclusion:  # noqa: C901, PLR0912  (one match over all that can be asked)
     """Conclude from a fact whether people must be told, or told that it is over."""
     del now
     event, entity = envelope.event, envelope.entity
     match event:
         case PlatformConfigured(settings=settings):
             return Conclusion(notes=[SettingsLearned(settings=settings)])
+        case PlatformToldWithoutLog():
+            return Conclusion(notes=[_noted(event)])
         case IncidentOpened():
             return _opened(knows, event, envelope)
         case IncidentEffectJoined(service=service):
@@ -90,25 +75,39 @@ def observe(knows: Knowledge, envelope: Envelope, now: datetime) -> Conclusion: 
             return Conclusion()
 
 
+def _noted(event: PlatformToldWithoutLog) -> NoticeHeard:
+    return NoticeHeard(
+        alert=event.alert, receiver=event.receiver, status=event.status, told_at=event.told_at
+    )
+
+
 def _opened(knows: Knowledge, event: IncidentOpened, envelope: Envelope) -> Conclusion:
     alert = f"ServiceDown:{event.cause}"
     if alert in {told.alert for told in knows.incidents.values()}:  # it speaks for another one
         alert = f"{alert}:{envelope.entity.id}"
     told = IncidentTold(incident=envelope.entity.id, alert=alert, cause=event.cause)
-    severity: Severity = "critical" if event.critical else "warning"
-    labels = {"alertname": "ServiceDown", "service": event.cause, "severity": severity}
+    labels = down_labels(event.cause, critical=event.critical)
     annotations = {**_annotations(told), "description": event.reason}
-    return Conclusion(
-        notes=[told],
-        wishes=[_fire(knows, told.alert, labels, annotations, envelope, told.incident)],
-    )
+    heard = knows.who_heard(alert, event.since)
+    ends = tuple(name for name, status in heard.items() if status == "resolved")
+    end = [EndHeard(incident=told.incident, receivers=ends)] if ends else []
+    wish = _fire(knows, told.alert, labels, annotations, envelope, told.incident, tuple(heard))
+    return Conclusion(notes=[told, *end], wishes=[wish])
+
+
+def down_labels(cause: str, *, critical: bool) -> dict[str, str]:
+    """Give the labels of the alert that a service is down: they tell it from all others."""
+    severity: Severity = "critical" if critical else "warning"
+    return {"alertname": "ServiceDown", "service": cause, "severity": severity}
+
+
+def down_summary(cause: str, effects: tuple[str, ...]) -> str:
+    """Say what is down, and what else because of it."""
+    return f"{cause} is down" + (f", and because of it {_names(effects)}" if effects else "")
 
 
 def _annotations(told: IncidentTold) -> dict[str, str]:
-    summary = f"{told.cause} is down"
-    if told.effects:
-        summary += f", and because of it {_names(told.effects)}"
-    return {"summary": summary, "incident": told.incident}
+    return {"summary": down_summary(told.cause, told.effects), "incident": told.incident}
 
 
 def _names(names: tuple[str, ...]) -> str:
@@ -141,11 +140,10 @@ def _resolved(knows: Knowledge, reason: str, envelope: Envelope) -> Conclusion:
     known = knows.incidents.get(incident)
     if known is None:
         return Conclusion()
-    alerts = [name for name in (known.alert, known.help_alert) if name]
-    return Conclusion(
-        notes=[IncidentUntold(incident=incident)],
-        wishes=[_resolve(alert, reason, envelope) for alert in alerts],
-    )
+    wishes = [_resolve(known.alert, reason, envelope, known.end_heard)]
+    if known.help_alert:
+        wishes.append(_resolve(known.help_alert, reason, envelope))
+    return Conclusion(notes=[IncidentUntold(incident=incident)], wishes=wishes)
 
 
 def _ask_for_help(knows: Knowledge, reason: str, envelope: Envelope) -> Conclusion:
@@ -220,6 +218,7 @@ def _fire(
     annotations: dict[str, str],
     envelope: Envelope,
     incident: str = "",
+    heard: tuple[str, ...] = (),
 ) -> Wish:
     settings = knows.settings
     command = FireAlert(
@@ -230,12 +229,13 @@ def _fire(
         escalation=settings.escalation,
         incident=incident,
         executor=settings.executor,
+        heard=heard,
     )
     return _to_alert(alert, command, envelope)
 
 
-def _resolve(alert: str, reason: str, envelope: Envelope) -> Wish:
-    return _to_alert(alert, ResolveAlert(reason=reason), envelope)
+def _resolve(alert: str, reason: str, envelope: Envelope, heard: tuple[str, ...] = ()) -> Wish:
+    return _to_alert(alert, ResolveAlert(reason=reason, heard=heard), envelope)
 
 
 def _to_alert(
@@ -246,37 +246,12 @@ def _to_alert(
     return Wish(target, command, envelope.id, origin.correlation_id, origin.time)
 
 
-def evolve(knows: Knowledge, note: Note) -> Knowledge:
-    """Give what is known after a note."""
-    match note:
-        case SettingsLearned(settings=settings):
-            return knows.model_copy(update={"settings": settings})
-        case IncidentTold(incident=incident, alert=alert, cause=cause, effects=effects):
-            asked = knows.incidents[incident].help_alert if incident in knows.incidents else ""
-            told = Told(alert=alert, cause=cause, effects=effects, help_alert=asked)
-            return _with_incidents(knows, {**knows.incidents, incident: told})
-        case HelpAsked(incident=incident, alert=alert):
-            told = knows.incidents[incident].model_copy(update={"help_alert": alert})
-            return _with_incidents(knows, {**knows.incidents, incident: told})
-        case IncidentUntold(incident=incident):
-            left = {name: told for name, told in knows.incidents.items() if name != incident}
-            return _with_incidents(knows, left)
-        case SightLost(service=service):
-            return knows.model_copy(update={"blind": knows.blind | {service}})
-        case SightRegained(service=service):
-            return knows.model_copy(update={"blind": knows.blind - {service}})
-    assert_never(note)
-
-
-def _with_incidents(knows: Knowledge, incidents: dict[str, Told]) -> Knowledge:
-    return knows.model_copy(update={"incidents": incidents})
-
-
 TELL: Policy[Knowledge] = Policy(
     id="tell",
     title="Tell people what they should know",
     causes=(
         PlatformConfigured,
+        PlatformToldWithoutLog,
         IncidentOpened,
         IncidentEffectJoined,
         IncidentCauseChanged,

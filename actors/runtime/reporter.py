@@ -5,19 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass, field
-from datetime import timedelta
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from actors.runtime.commands import NoAnswerError
-from actors.service import ReportHealth, Unproven, Watched, health_name
+from actors.service import ReportHealth, Watched
+from evaluation.news import is_news
 from events.address import EntityAddress
 from events.base import Evidence, Excerpt
 from events.subjects import TELEMETRY_STREAM
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from actors.runtime.commands import Answer, CommandClient
     from actors.runtime.service_book import Page, ServiceBook
     from evaluation.thresholds import Conclusion
@@ -82,17 +80,7 @@ class Reporter:
         """Compare with the page, once it holds the answer to our last report."""
         if not isinstance(page.state, Watched) or page.sequence < self._answered.get(service, 0):
             return False
-        verdict = self.watching.verdict(service)
-        if verdict == "down" and self._is_starting(page.state, page.configured):
-            return False
-        return verdict is not None and verdict != health_name(page.state.health)
-
-    def _is_starting(self, state: Watched, configured: datetime | None) -> bool:
-        """Say whether a service that was never seen healthy still has time to come up."""
-        horizon = self.watching.horizon
-        if not isinstance(state.health, Unproven) or configured is None or horizon is None:
-            return False
-        return horizon < configured + timedelta(seconds=state.settings.startup_seconds)
+        return is_news(self.watching, service, page.state, page.configured, page.changed)
 
     async def _report(self, service: str) -> None:
         """Send what is concluded by then, if it still is news."""

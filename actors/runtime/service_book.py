@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from nats.errors import Error as NatsError
@@ -34,11 +34,12 @@ _LOGGER = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One service: its state, its newest commit, and when it was last configured."""
+    """One service: its state, its newest commit, and when it was last configured and changed."""
 
     state: Service
     sequence: int
     configured: datetime | None = None
+    changed: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,7 @@ class ServiceBook:
                 state = SERVICE.evolve(before, event)
                 configured = isinstance(event, ServiceConfigured)
                 moment = message.stored if configured else page.configured
-                page = Page(state, message.sequence, moment)
+                page = Page(state, message.sequence, moment, message.stored)
                 changes.append(Change(service, event, before, page))
-        self.pages[service] = Page(page.state, message.sequence, page.configured)
+        self.pages[service] = replace(page, sequence=message.sequence)
         return changes

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from actors.runtime.reporter import Reporter
 from actors.runtime.service_book import ServiceBook
-from actors.service import Down, NoData, Watched
+from actors.service import Watched, is_or_was_down
 from effects.heartbeat import Heartbeat
 from effects.lag import LAG_SECONDS_MAX, LoopLag
 from evaluation.watching import Watching
@@ -106,7 +106,7 @@ class Evaluator:
             service,
             page.state.settings.checks,
             page.configured,
-            was_down=_was_down(page.state),
+            was_down=is_or_was_down(page.state.health),
         )
 
     async def _follow_telemetry(self) -> None:
@@ -134,8 +134,3 @@ class Evaluator:
             await asyncio.sleep(self._settings.sweep_seconds)
             for service in self.watching.services:
                 self.reporter.consider(service)
-
-
-def _was_down(state: Watched) -> bool:
-    health = state.health
-    return isinstance(health, Down) or (isinstance(health, NoData) and health.was_down)

@@ -37,7 +37,7 @@ BEATEN_FOR = frozenset({"executor", "projector", "web"})
 def main(arguments: list[str]) -> int:
     """Run `ROLE --state-dir DIRECTORY` until SIGTERM; gives the exit code."""
     parser = argparse.ArgumentParser(prog="standfast process", description=__doc__)
-    parser.add_argument("role", choices=sorted((WATCHDOG, *_WORK)))
+    parser.add_argument("role", choices=sorted((*_WITHOUT_LOG, *_WORK)))
     parser.add_argument("--state-dir", type=Path, required=True)
     given = parser.parse_args(arguments)
     logging.basicConfig(
@@ -53,7 +53,8 @@ async def _run(role: str, situation: Situation) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    work = asyncio.create_task(_watchdog(situation) if role == WATCHDOG else _join(role, situation))
+    alone = _WITHOUT_LOG.get(role)
+    work = asyncio.create_task(alone(situation) if alone else _join(role, situation))
     told = asyncio.create_task(stop.wait())
     await asyncio.wait({work, told}, return_when=asyncio.FIRST_COMPLETED)
     if not work.done():
@@ -107,12 +108,11 @@ async def _watchdog(situation: Situation) -> None:
     await Watchdog(situation).run()
 
 
-async def _prober(situation: Situation, log: Log) -> None:
-    from standfast.roles.prober import Prober, ProberSettings  # noqa: PLC0415  (each loads only its own)
+async def _prober(situation: Situation) -> None:
+    """It waits for no log: while that can't be joined, it watches what is configured."""
+    from standfast.roles.outpost import probe  # noqa: PLC0415  (each loads only its own)
 
-    settings = ProberSettings(children=situation.directory.children)
-    vantage = situation.runtime.vantage("prober")
-    await Prober(log, vantage, settings).run()
+    await probe(situation)
 
 
 async def _evaluator(situation: Situation, log: Log) -> None:
@@ -155,8 +155,11 @@ def _commands(log: Log, name: str) -> CommandClient:
     )
 
 
-_WORK: dict[str, Work] = {
+_WITHOUT_LOG: dict[str, Callable[[Situation], Coroutine[Any, Any, None]]] = {
+    WATCHDOG: _watchdog,
     "prober": _prober,
+}
+_WORK: dict[str, Work] = {
     "evaluator": _evaluator,
     "projector": _projector,
     "executor": _executor,

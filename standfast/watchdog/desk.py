@@ -27,6 +27,7 @@ from standfast.watchdog.pages import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
     from pathlib import Path
     from typing import Any
 
@@ -53,6 +54,36 @@ def pages_in(records: Iterable[Any]) -> Pages:
         except ValidationError:
             _LOGGER.warning("a record of the journal can't be read and is left out")
     return pages
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A notice that a receiver heard, and of which page. `key` is the same for ever."""
+
+    page: Page
+    receiver: str
+    notice: Notice
+    at: datetime
+
+    @property
+    def key(self) -> str:
+        """What tells it from every other."""
+        return f"told.{self.page.id}.{self.receiver}.{self.notice.status}.{self.notice.level}"
+
+
+def notices_told(records: Iterable[Any]) -> list[Sent]:
+    """Give what was heard by whom, in order, from the notes of a journal."""
+    pages: Pages = {}
+    sent = []
+    for record in records:
+        try:
+            note = NOTES.validate_python(record)
+        except ValidationError:
+            continue
+        pages = evolve(pages, note)
+        if isinstance(note, Told) and note.id in pages:
+            sent.append(Sent(pages[note.id], note.receiver, note.notice, note.at))
+    return sent
 
 
 @dataclass(slots=True)
@@ -89,6 +120,8 @@ class Desk:
 
     async def note(self, *notes: Note) -> None:
         """Take notes. They are written first; a disk that fails or hangs does not stop us."""
+        if not notes:
+            return
         self.pages = reduce(evolve, notes, self.pages)
         records = [note.model_dump() for note in notes]
         async with self._turn:

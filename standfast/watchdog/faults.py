@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from standfast.config.model import Configuration
+    from standfast.emergency.records import Outage
     from standfast.watchdog.sight import Absence, Sight
 
 SILENT = "StandfastSilent"
 IMPAIRED = "StandfastImpaired"
+LOG_AWAY = "LogAway"
 _MINOR = frozenset({"web"})
 
 
@@ -51,6 +53,25 @@ def impaired_page(configuration: Configuration, absent: Sequence[Absence], now: 
     names = {one.name for one in absent}
     severity = "warning" if names <= _MINOR else "critical"
     return _page(configuration, IMPAIRED, severity, impairment(absent), now)
+
+
+def log_page(configuration: Configuration, outage: Outage, now: datetime) -> Page:
+    """Give the page for a log that takes nothing."""
+    began = outage.began
+    summary = f"Standfast's log takes nothing: {began.reason}"
+    services = f"{began.services} services are" if began.services != 1 else "1 service is"
+    since = f"since {began.since:%Y-%m-%d %H:%M:%S} UTC"
+    description = (
+        f"Nothing can be written {since}. {services} watched without it, and what fails is told "
+        f"from here; the log is told later. {_where_to_look(is_gone=False)}"
+    )
+    page = _page(configuration, LOG_AWAY, "critical", (summary, description), now)
+    return page.model_copy(update={"id": log_page_id(outage)})
+
+
+def log_page_id(outage: Outage) -> str:
+    """Give the id of the page for the log itself."""
+    return f"{LOG_AWAY}-{outage.id}"
 
 
 def impairment(absent: Sequence[Absence]) -> tuple[str, str]:

@@ -7,19 +7,23 @@ import logging
 from typing import TYPE_CHECKING
 
 from effects.clock import SystemClock
+from standfast.emergency.emergency import SPOOL
 from standfast.runtime import NotRunningError, Situation
 from standfast.watchdog.dead_man import DeadManSwitch
 from standfast.watchdog.desk import Desk
 from standfast.watchdog.expectation import Expectation
 from standfast.watchdog.faults import (
     IMPAIRED,
+    LOG_AWAY,
     SILENT,
     annotations_of,
     impaired_page,
     impairment,
     silent_page,
 )
-from standfast.watchdog.pages import Changed, Opened
+from standfast.watchdog.handing_over import HandingOver
+from standfast.watchdog.outages import OutagePages, OutageReader, Settling
+from standfast.watchdog.pages import Changed, Left, Opened
 from standfast.watchdog.pulse import PulseFile
 from standfast.watchdog.sight import Sight, supervised_seconds
 from standfast.watchdog.status import OpenPage, WatchdogStatus, write_status
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
 
     from effects.ports import Clock
     from standfast.config.model import Configuration
+    from standfast.emergency.records import Outage
     from standfast.watchdog.pages import Page
     from standfast.watchdog.sight import Absence
 
@@ -37,6 +42,8 @@ LOOK_SECONDS = 0.5
 JOURNAL, STATUS = "journal", "status.json"
 KEPT_SECONDS = 600.0
 STATUS_SECONDS = 2.0
+SILENT_LOG_SECONDS = 30.0
+"""So long after an outage the log may need until its own alerts speak."""
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -58,6 +65,10 @@ class Watchdog:
         self._dead_man = DeadManSwitch(
             settings.dead_man_url, settings.dead_man_interval_seconds, self._clock
         )
+        self._outages = OutageReader(directory.emergency / SPOOL)
+        self._settling = Settling()
+        self._handing_over = HandingOver(situation.projections_url)
+        self._log_back_since: float | None = None
         self._well_since: float | None = None
         self._written_seconds = -STATUS_SECONDS
 
@@ -87,15 +98,45 @@ class Watchdog:
         pulse = self._pulse.read()
         self._expectation.hear(pulse.beat if pulse else None)
         self._sight.look(self._clock.now())
+        outage = self._outages.read()
+        if outage is None:
+            await self._after_outage()
+        else:
+            await self._tell_without_log(outage)
         await self._judge_silence()
         await self._judge_impairment()
         self.desk.tell()
         self._tidy()
         self._write_status()
 
+    async def _tell_without_log(self, outage: Outage) -> None:
+        """Tell what the prober concluded and the log could not take."""
+        self._log_back_since = None
+        made = OutagePages(outage, self.desk.pages, self._configuration(), self._clock.now())
+        settled = self._settling.settled(made.unsaid, self._clock.monotonic_seconds())
+        await self.desk.note(*made.notes(settled))
+
+    async def _after_outage(self) -> None:
+        """Leave pages to the log's alerts; end those of which it says nothing and all is well."""
+        pages = [page for page in self.desk.open_pages() if page.services]
+        if log := self._open_page(LOG_AWAY):
+            await self.desk.close(log.id)
+        now = self._clock.monotonic_seconds()
+        self._log_back_since = self._log_back_since or now
+        for page in pages:
+            fate = await self._handing_over.fate_of(page)
+            if fate == "left":
+                await self.desk.note(Left(id=page.id))
+            elif fate == "well" and now - self._log_back_since > SILENT_LOG_SECONDS:
+                await self.desk.close(page.id)
+
+    def _is_explained(self) -> bool:
+        """Say whether silence is that of the log alone: the prober watches, and people know."""
+        return self._outages.outage is not None and "prober" in self._sight.present
+
     async def _judge_silence(self) -> None:
         page = self._open_page(SILENT)
-        if page is None and self._expectation.is_silent:
+        if page is None and self._expectation.is_silent and not self._is_explained():
             now, heard = self._clock.now(), self._expectation.heard
             page = silent_page(self._configuration(), self._sight, heard, now)
             await self.desk.note(Opened(page=page))
@@ -112,8 +153,11 @@ class Watchdog:
         elif page is not None and _differs(page, absent):
             texts = annotations_of(impairment(absent))
             await self.desk.note(Changed(id=page.id, annotations=texts))
-        elif page is None and absent and self._expectation.is_fresh:
+        elif page is None and absent and self._may_be_impaired():
             await self.desk.note(Opened(page=impaired_page(self._configuration(), absent, now)))
+
+    def _may_be_impaired(self) -> bool:
+        return self._expectation.is_fresh and self._outages.outage is None
 
     def _open_page(self, alert: str) -> Page | None:
         return next((page for page in self.desk.open_pages() if page.alert == alert), None)

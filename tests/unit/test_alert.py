@@ -177,3 +177,20 @@ def test_progress_is_kept() -> None:
     story = Story(ALERT)
     story.give(fire())
     assert story.names(ReportProgress(number=1, step="sent", fraction=0.5)) == ["EffectProgressed"]
+
+
+def test_who_heard_it_by_another_way_is_told_only_its_end() -> None:
+    story = Story(ALERT)
+    assert notices(story.give(fire("ops", "boss", heard=("ops",)))) == ["boss firing 1-firing-0"]
+    story.give(ended(1))
+    assert sorted(notices(story.give(ResolveAlert(reason="x")))) == [
+        "boss resolved 1-resolved-0",
+        "ops resolved 1-resolved-0",
+    ]
+
+
+def test_who_heard_the_end_by_another_way_too_is_told_nothing() -> None:
+    story = Story(ALERT)
+    assert notices(story.give(fire("ops", heard=("ops",)))) == []
+    assert notices(story.give(ResolveAlert(reason="x", heard=("ops",)))) == []
+    assert notices(story.give(fire("ops"))) == ["ops firing 2-firing-0"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Literal
 
 from actors.policies.tell import NAMES_SHOWN_MAX, TELL
 from events.base import Evidence
@@ -13,7 +14,7 @@ from events.incident import (
     IncidentOpened,
     IncidentResolved,
 )
-from events.platform import PlatformConfigured, PlatformSettings
+from events.platform import PlatformConfigured, PlatformSettings, PlatformToldWithoutLog
 from events.policy import CauseQuarantined
 from events.recovery import RecoveryFailed
 from events.service import ServiceBecameHealthy, ServiceLostSight, ServiceProbeRequested
@@ -131,3 +132,46 @@ def test_services_out_of_sight_are_one_alert() -> None:
     assert telling.see("service/b", seen) == ["ResolveAlert NoData"]
     assert telling.see("service/b", seen) == []
     assert telling.see("service/b", ServiceProbeRequested(reason="")) == []
+
+
+def heard(status: Literal["firing", "resolved"], seconds: float = 10.0) -> PlatformToldWithoutLog:
+    return PlatformToldWithoutLog(
+        alert="ServiceDown:db",
+        status=status,
+        receiver="ops",
+        told_at=NOW + timedelta(seconds=seconds),
+        summary="db is down",
+    )
+
+
+def test_who_heard_it_without_the_log_is_not_told_again_but_hears_its_end() -> None:
+    telling = Telling()
+    telling.see("platform/p", heard("firing"))
+    telling.open()
+    assert telling.wishes[0].command.heard == ("ops",)
+    telling.see("incident/db-1", RESOLVED)
+    assert telling.wishes[0].command.heard == ()
+
+
+def test_who_heard_the_end_too_hears_neither_again() -> None:
+    telling = Telling()
+    telling.see("platform/p", heard("firing"))
+    telling.see("platform/p", heard("resolved", 20))
+    telling.open()
+    telling.see("incident/db-1", joined("app"))
+    telling.see("incident/db-1", RESOLVED)
+    assert telling.wishes[0].command.heard == ("ops",)
+
+
+def test_what_was_heard_of_an_earlier_fault_does_not_count() -> None:
+    telling = Telling()
+    telling.see("platform/p", heard("resolved", -10))
+    telling.open()
+    assert telling.wishes[0].command.heard == ()
+    telling.see("incident/db-1", RESOLVED)
+    assert telling.wishes[0].command.heard == ()
+    telling.see("platform/p", heard("firing"))
+    telling.open()
+    telling.see("incident/db-1", RESOLVED)
+    telling.open("db", "db-2")
+    assert telling.wishes[0].command.heard == ()

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, get_args, get_origin
 
 import pytest
-from pydantic import BaseModel
+from pydantic import AwareDatetime, BaseModel
 
 from events import codec
 from events.base import Event, Evidence, Excerpt
@@ -14,6 +14,7 @@ from events.service import ServiceWentDown
 from projections.texts import _TEXTS, TONES, describe, first_probe_text, seconds_text
 
 assert codec.UPCASTERS is not None  # importing it registers all events
+MOMENT = datetime(2026, 11, 25, tzinfo=UTC)
 OURS = {name: e for name, e in Event.registry.items() if e.__module__.startswith("events.")}
 
 
@@ -46,7 +47,8 @@ def _value(annotation: Any) -> Any:
         return _value(parts[0])
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return sample(annotation)
-    return {str: "text", int: 2, float: 1.5, bool: True}.get(annotation, "other")
+    plain = {str: "text", int: 2, float: 1.5, bool: True, AwareDatetime: MOMENT}
+    return plain.get(annotation, "other")
 
 
 def test_no_sentence_or_tone_is_left_of_an_event_that_is_gone() -> None:

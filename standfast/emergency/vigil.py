@@ -1,0 +1,111 @@
+"""The vigil: does the log take what is to be known? Where not, it is told later, and people now."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from actors.runtime.commands import NoAnswerError
+from effects.ending import end_tasks
+from events.log import LogUnavailableError
+from standfast.emergency.diagnosis import diagnose
+from standfast.emergency.emergency import EMERGENCY_SECONDS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from actors.runtime.service_book import ServiceBook
+    from events.log import Log
+    from events.telemetry_log import TelemetryWriter
+    from standfast.emergency.emergency import Emergency
+    from standfast.emergency.merging import Merger
+
+LOOK_SECONDS = 0.5
+MERGE_SECONDS = 1.0
+HEAD_SECONDS = 2.0
+HELD_SECONDS_MAX = 15.0
+_LOGGER = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Vigil:
+    """Watches over one prober's way into the log, until cancelled.
+
+    There are two signs that the log takes nothing: telemetry is not acknowledged, or a service is
+    down by our own judgement and the log does not say so.
+    """
+
+    emergency: Emergency
+    log: Log
+    book: ServiceBook
+    writer: TelemetryWriter
+    merger: Merger
+    log_directory: Path | None = None
+    _readable_since: float | None = None
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        if self.emergency.outage is not None:
+            self.writer.hold()
+        merging = asyncio.create_task(self._keep_merging())
+        try:
+            while not merging.done():
+                await asyncio.sleep(LOOK_SECONDS)
+                await self._look()
+            merging.result()
+        finally:
+            await end_tasks([merging])
+
+    async def _look(self) -> None:
+        self.emergency.judge.watching.advance(datetime.now(UTC), 0)
+        if self.emergency.outage is not None:
+            self.emergency.conclude(self.book.pages)
+            return
+        now = asyncio.get_running_loop().time()
+        unsaid_seconds = self.emergency.judge.overdue_seconds(self.book.pages, now)
+        unwritten_seconds = self.writer.unacknowledged_seconds
+        away_seconds = max(unsaid_seconds, unwritten_seconds)
+        if away_seconds >= EMERGENCY_SECONDS:
+            reason = await diagnose(self.log.client, self.log_directory)
+            since = datetime.now(UTC) - timedelta(seconds=away_seconds)
+            self.emergency.begin(since, reason, self.book.pages)
+            if unwritten_seconds >= EMERGENCY_SECONDS:
+                self.writer.hold()
+
+    async def _keep_merging(self) -> None:
+        while True:
+            await asyncio.sleep(MERGE_SECONDS)
+            try:
+                if self.emergency.outage is not None:
+                    await self._merge()
+                else:
+                    await self.merger.merge_told()
+            except (NoAnswerError, LogUnavailableError, TimeoutError, OSError) as error:
+                _LOGGER.info("the log takes nothing yet: %s", error)
+
+    async def _merge(self) -> None:
+        """Tell the log all, and only then go on as usual: telemetry that waited comes after it."""
+        async with asyncio.timeout(HEAD_SECONDS):
+            await self.log.head_sequence()
+        self._let_go_in_time()
+        outage, done = self.emergency.outage, 0
+        assert outage is not None, "there is an emergency"
+        await self.merger.merge_told()
+        await self.merger.finish(outage)
+        while done < len(outage.conclusions):
+            done = await self.merger.merge(outage, done)
+            outage = self.emergency.outage or outage
+        self.emergency.end()
+        self.writer.release()
+        self._readable_since = None
+
+    def _let_go_in_time(self) -> None:
+        """Telemetry waits for us only so long, where the log can be read and takes no commands."""
+        now = asyncio.get_running_loop().time()
+        if self._readable_since is None:
+            self._readable_since = now
+        if now - self._readable_since > HELD_SECONDS_MAX:
+            self.writer.release()
