@@ -5,6 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
+import socketserver
+import threading
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from tests.waiting import until
@@ -14,7 +18,36 @@ if TYPE_CHECKING:
 
     from tests.standing import Standing
 
-WATCHDOG = "watchdog"
+
+class Service:
+    """A TCP service in this process that can be taken down and brought back."""
+
+    def __init__(self) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = int(probe.getsockname()[1])
+        self._server: socketserver.ThreadingTCPServer | None = None
+        self.start()
+
+    def start(self) -> None:
+        """Accept connections."""
+        if self._server is not None:
+            return
+
+        class Server(socketserver.ThreadingTCPServer):
+            allow_reuse_address = True
+            daemon_threads = True
+
+        self._server = Server(("127.0.0.1", self.port), socketserver.BaseRequestHandler)
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def stop(self) -> datetime:
+        """Refuse connections from now on; gives when that began."""
+        server, self._server = self._server, None
+        if server is not None:
+            server.shutdown()
+            server.server_close()
+        return datetime.now(UTC)
 
 
 def configuration(

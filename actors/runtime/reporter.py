@@ -16,6 +16,8 @@ from events.base import Evidence, Excerpt
 from events.subjects import TELEMETRY_STREAM
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from actors.runtime.commands import Answer, CommandClient
     from actors.runtime.service_book import Page, ServiceBook
     from evaluation.thresholds import Conclusion
@@ -42,12 +44,14 @@ class Reporter:
     """Reports what `watching` concludes where the pages of `book` say otherwise.
 
     `identity` is the telemetry's, in which its evidence is to be found.
+    A service for which `is_left` holds is left to another, who reports on it just now.
     """
 
     commands: CommandClient
     identity: LogIdentity
     book: ServiceBook
     watching: Watching
+    is_left: Callable[[str], bool] = lambda _service: False
     reports: int = 0
     _running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(REPORTS_MAX))
@@ -80,7 +84,9 @@ class Reporter:
         """Compare with the page, once it holds the answer to our last report."""
         if not isinstance(page.state, Watched) or page.sequence < self._answered.get(service, 0):
             return False
-        return is_news(self.watching, service, page.state, page.configured, page.changed)
+        state, watching = page.state, self.watching
+        has_news = is_news(watching, service, state, page.configured, page.changed)
+        return has_news and not self.is_left(service)
 
     async def _report(self, service: str) -> None:
         """Send what is concluded by then, if it still is news."""

@@ -42,7 +42,7 @@ async def diagnose(client: Client, log_directory: Path | None) -> str:
         return "its server can't be reached"
     limit = info.config.max_bytes or 0
     if limit > 0 and info.state.bytes > limit * FULL_SHARE:
-        return f"it is full: it has reached its limit of {limit / MIB:.0f} MiB"
+        return f"it is full: it has reached its limit of {limit / MIB:.1f} MiB"
     return "it can be read, but no host writes into it"
 
 

@@ -11,7 +11,7 @@ from events.base import Excerpt
 from events.ids import new_id
 from standfast.emergency.judge import Judge
 from standfast.emergency.records import Began, Concluded, Outage, outage_in
-from standfast.emergency.spool import Spool, SpoolFullError
+from standfast.emergency.spool import SPOOL, Spool, SpoolFullError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,9 +20,8 @@ if TYPE_CHECKING:
 
     from actors.runtime.service_book import Page
     from evaluation.thresholds import Conclusion
-    from standfast.emergency.records import Record
+    from standfast.emergency.records import LostAgain, Record, Returned
 
-SPOOL = "prober.spool"
 EMERGENCY_SECONDS = 10.0
 """So long the log may take nothing before people are told without it."""
 UNTOLD = timedelta(seconds=45)
@@ -62,6 +61,12 @@ class Emergency:
         news = self.judge.news(self.outage, pages)
         self._conclude([_concluded(service, one) for service, one in news])
 
+    def turn(self, record: Returned | LostAgain) -> None:
+        """Say that the log is told now, or that it is lost again."""
+        assert self.outage is not None, "there is an emergency"
+        self.outage = self.outage.after(record)
+        self._keep(record)
+
     def end(self) -> None:
         """The log knows it all."""
         assert self.outage is not None, "there is an emergency"
@@ -79,7 +84,7 @@ class Emergency:
     def _conclude(self, conclusions: list[Concluded]) -> None:
         assert self.outage is not None, "there is an emergency"
         if conclusions:
-            self.outage = self.outage.having(*conclusions)
+            self.outage = self.outage.after(*conclusions)
             self._keep(*conclusions)
 
     def _keep(self, *records: Record) -> None:

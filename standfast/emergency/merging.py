@@ -15,7 +15,7 @@ from events.base import Evidence
 from events.platform import PlatformLogWasAway, PlatformToldWithoutLog
 from events.subjects import TELEMETRY_STREAM
 from standfast.emergency.spool import read_spool
-from standfast.watchdog.desk import notices_told
+from standfast.watchdog.desk import has_yielded, notices_told
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,11 +47,17 @@ class Merger:
         """Write down who was told by the watchdog. Raises `NoAnswerError`."""
         if (stamp := _stamp(self.journal)) == self._read:
             return
-        for sent in notices_told(read_spool(self.journal)):
+        told = notices_told(read_spool(self.journal))
+        self._written &= {sent.key for sent in told}
+        for sent in told:
             if sent.key not in self._written:
                 await self._record(told_fact(sent), sent.key, sent.at)
                 self._written.add(sent.key)
         self._read = stamp
+
+    def has_yielded(self, outage: Outage) -> bool:
+        """Say whether the watchdog tells nobody anything more about services in this outage."""
+        return has_yielded(read_spool(self.journal), outage.id)
 
     async def merge(self, outage: Outage, done: int) -> int:
         """Write down conclusions after the first `done`; gives how many are written then.

@@ -39,15 +39,28 @@ class Concluded(Value):
     excerpt: tuple[Excerpt, ...] = ()
 
 
-Record = Began | Concluded
+class Returned(Value):
+    """The log takes commits again, and is told now: nothing new is to be told without it."""
+
+    kind: Literal["returned"] = "returned"
+
+
+class LostAgain(Value):
+    """It took nothing after all."""
+
+    kind: Literal["lost again"] = "lost again"
+
+
+Record = Began | Concluded | Returned | LostAgain
 RECORDS: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="kind")])
 
 
 class Outage(Value):
-    """One time without the log."""
+    """One time without the log. While it `returns` the log is told, and people are not."""
 
     began: Began
     conclusions: tuple[Concluded, ...] = ()
+    returns: bool = False
 
     @property
     def id(self) -> str:
@@ -59,23 +72,24 @@ class Outage(Value):
         """The newest conclusion about each service."""
         return {one.service: one for one in self.conclusions}
 
-    def having(self, *conclusions: Concluded) -> Outage:
-        """Give the outage with more conclusions."""
-        return Outage(began=self.began, conclusions=(*self.conclusions, *conclusions))
+    def after(self, *records: Concluded | Returned | LostAgain) -> Outage:
+        """Give the outage after more records."""
+        conclusions = [one for one in records if isinstance(one, Concluded)]
+        turns = [one for one in records if not isinstance(one, Concluded)]
+        returns = isinstance(turns[-1], Returned) if turns else self.returns
+        together = (*self.conclusions, *conclusions)
+        return Outage(began=self.began, conclusions=together, returns=returns)
 
 
-def outage_in(records: Iterable[Any]) -> Outage | None:
+def outage_in(contents: Iterable[Any]) -> Outage | None:
     """Read the outage that a spool holds; None where it holds none. What is unreadable is left."""
-    began: Began | None = None
-    conclusions: list[Concluded] = []
-    for content in records:
+    records: list[Record] = []
+    for content in contents:
         try:
-            record = RECORDS.validate_python(content)
+            records.append(RECORDS.validate_python(content))
         except ValidationError:
             _LOGGER.warning("a record of the spool can't be read and is left out")
-            continue
-        if isinstance(record, Began):
-            began = began or record
-        else:
-            conclusions.append(record)
-    return None if began is None else Outage(began=began, conclusions=tuple(conclusions))
+    began = next((one for one in records if isinstance(one, Began)), None)
+    if began is None:
+        return None
+    return Outage(began=began).after(*[one for one in records if not isinstance(one, Began)])

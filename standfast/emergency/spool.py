@@ -14,6 +14,8 @@ from events.frames import decode_frames, encode_frame
 if TYPE_CHECKING:
     from pathlib import Path
 
+SPOOL = "prober.spool"
+"""The name of the prober's, below the directory of emergencies."""
 BYTES_MAX = 4 * 1024 * 1024
 
 

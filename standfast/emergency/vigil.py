@@ -13,6 +13,7 @@ from effects.ending import end_tasks
 from events.log import LogUnavailableError
 from standfast.emergency.diagnosis import diagnose
 from standfast.emergency.emergency import EMERGENCY_SECONDS
+from standfast.emergency.records import LostAgain, Returned
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,11 +23,15 @@ if TYPE_CHECKING:
     from events.telemetry_log import TelemetryWriter
     from standfast.emergency.emergency import Emergency
     from standfast.emergency.merging import Merger
+    from standfast.emergency.records import Outage
 
 LOOK_SECONDS = 0.5
 MERGE_SECONDS = 1.0
 HEAD_SECONDS = 2.0
 HELD_SECONDS_MAX = 15.0
+YIELD_SECONDS_MAX = 6.0
+"""A receiver's own time limit and more; a watchdog that does not answer is not waited for."""
+YIELD_LOOK_SECONDS = 0.1
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -91,16 +96,33 @@ class Vigil:
         async with asyncio.timeout(HEAD_SECONDS):
             await self.log.head_sequence()
         self._let_go_in_time()
-        outage, done = self.emergency.outage, 0
-        assert outage is not None, "there is an emergency"
-        await self.merger.merge_told()
-        await self.merger.finish(outage)
-        while done < len(outage.conclusions):
-            done = await self.merger.merge(outage, done)
-            outage = self.emergency.outage or outage
+        await self.merger.finish(self._outage)
+        self.emergency.turn(Returned())
+        try:
+            await self._tell_log()
+        except NoAnswerError:
+            self.emergency.turn(LostAgain())
+            raise
         self.emergency.end()
         self.writer.release()
         self._readable_since = None
+
+    @property
+    def _outage(self) -> Outage:
+        assert self.emergency.outage is not None, "there is an emergency"
+        return self.emergency.outage
+
+    async def _tell_log(self) -> None:
+        """Tell the log who was told, when that is certain, and then what was concluded."""
+        until = asyncio.get_running_loop().time() + YIELD_SECONDS_MAX
+        while not self.merger.has_yielded(self._outage):
+            if asyncio.get_running_loop().time() > until:
+                break
+            await asyncio.sleep(YIELD_LOOK_SECONDS)
+        await self.merger.merge_told()
+        done = 0
+        while done < len(self._outage.conclusions):
+            done = await self.merger.merge(self._outage, done)
 
     def _let_go_in_time(self) -> None:
         """Telemetry waits for us only so long, where the log can be read and takes no commands."""

@@ -20,6 +20,8 @@ from events.streams import telemetry_identity
 from events.telemetry_log import PROBE, TelemetryReader
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from actors.runtime.commands import CommandClient
     from actors.runtime.service_book import Change, Page
     from events.log import Log
@@ -31,8 +33,9 @@ SWEEP_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class EvaluatorSettings:
-    """How an evaluator works."""
+    """How an evaluator works. Services for which `is_left` holds are reported on by another."""
 
+    is_left: Callable[[str], bool] = lambda _service: False
     sweep_seconds: float = SWEEP_SECONDS
     lag_seconds_max: float = LAG_SECONDS_MAX
 
@@ -59,7 +62,9 @@ class Evaluator:
         self._book = ServiceBook(log)
         self._reader: TelemetryReader | None = None
         self.watching = Watching()
-        self.reporter = Reporter(commands, log.identity, self._book, self.watching)
+        self.reporter = Reporter(
+            commands, log.identity, self._book, self.watching, self._settings.is_left
+        )
 
     async def run(self) -> None:
         """Evaluate until cancelled; outages of the log are waited out."""

@@ -17,6 +17,7 @@ from effects.lag import LoopLag
 from events.log import Log, LogUnavailableError
 from events.server import connect
 from events.succession import watch_generation
+from standfast.emergency.spool import SPOOL
 from standfast.paths import StateDirectory
 from standfast.running import say_build
 from standfast.runtime import Situation
@@ -116,10 +117,13 @@ async def _prober(situation: Situation) -> None:
 
 
 async def _evaluator(situation: Situation, log: Log) -> None:
-    from standfast.roles.evaluator import Evaluator  # noqa: PLC0415
+    from standfast.emergency.reading import OutageReader  # noqa: PLC0415
+    from standfast.roles.evaluator import Evaluator, EvaluatorSettings  # noqa: PLC0415
 
     vantage = situation.runtime.vantage("evaluator")
-    await Evaluator(log, _commands(log, "evaluator"), vantage).run()
+    spool = situation.directory.emergency / SPOOL
+    settings = EvaluatorSettings(is_left=OutageReader(spool).speaks_of)
+    await Evaluator(log, _commands(log, "evaluator"), vantage, settings).run()
 
 
 async def _projector(situation: Situation, log: Log) -> None:

@@ -22,6 +22,7 @@ from standfast.watchdog.pages import (
     Telling,
     Told,
     Untold,
+    Yielded,
     evolve,
 )
 
@@ -86,6 +87,11 @@ def notices_told(records: Iterable[Any]) -> list[Sent]:
     return sent
 
 
+def has_yielded(records: Iterable[Any], outage: str) -> bool:
+    """Say whether a journal says that an outage was yielded to the log."""
+    return Yielded(outage=outage).model_dump() in records
+
+
 @dataclass(slots=True)
 class _Pause:
     """A receiver that could not be told: when to try again."""
@@ -107,6 +113,7 @@ class Desk:
     _journal: Spool = field(init=False)
     _running: dict[Errand, asyncio.Task[None]] = field(default_factory=dict)
     _pauses: dict[Errand, _Pause] = field(default_factory=dict)
+    _yielded: set[str] = field(default_factory=set)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
@@ -135,10 +142,22 @@ class Desk:
         """Note that a fault is over."""
         await self.note(Closed(id=page_id, at=self.clock.now()))
 
-    def tell(self) -> None:
-        """Begin to tell whoever is to be told now; one notice at a time to each."""
+    async def yield_to_log(self, outage: str) -> None:
+        """Note that nothing more is told about services, when what was begun has ended."""
+        busy = [page for page, _ in self._running if page.startswith(outage)]
+        if not busy and outage not in self._yielded:
+            self._yielded.add(outage)
+            await self.note(Yielded(outage=outage))
+
+    def tell(self, silent: str = "") -> None:
+        """Begin to tell whoever is to be told now; one notice at a time to each.
+
+        Pages of the outage `silent` are left out.
+        """
         now = self.clock.now()
         for page in self.pages.values():
+            if silent and page.id.startswith(silent):
+                continue
             for receiver in page.receivers:
                 notice = page.next_notice(receiver, now, self.repeat_seconds)
                 if notice is not None and self._may_try((page.id, receiver)):

@@ -7,41 +7,19 @@ from typing import TYPE_CHECKING
 
 from actors.policies.tell import down_labels, down_summary
 from actors.topology import cause_of
-from standfast.emergency.records import Outage, outage_in
-from standfast.emergency.spool import read_spool
 from standfast.watchdog.faults import log_page, log_page_id
 from standfast.watchdog.pages import Changed, Closed, Note, Opened, Page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
-    from pathlib import Path
 
     from standfast.config.model import Configuration
+    from standfast.emergency.records import Outage
     from standfast.watchdog.pages import Pages
 
 SETTLE_SECONDS = 2.0
 """So long what fails together may need to show: a cause is named before its effects."""
-
-
-@dataclass(slots=True)
-class OutageReader:
-    """The outage that the prober's spool holds, read when the file has changed."""
-
-    path: Path
-    outage: Outage | None = None
-    _stamp: int = 0
-
-    def read(self) -> Outage | None:
-        """Give the outage as it is now."""
-        try:
-            stamp = self.path.stat().st_mtime_ns
-        except OSError:
-            return self.outage
-        if stamp != self._stamp:
-            self.outage = outage_in(read_spool(self.path))
-            self._stamp = stamp
-        return self.outage
 
 
 @dataclass(slots=True)

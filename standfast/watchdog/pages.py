@@ -140,7 +140,14 @@ class Untold(Value):
     receiver: str
 
 
-Note = Opened | Changed | Closed | Left | Telling | Told | Untold
+class Yielded(Value):
+    """Nobody is told anything more in this outage: the log returns, and speaks for itself."""
+
+    kind: Literal["yielded"] = "yielded"
+    outage: str
+
+
+Note = Opened | Changed | Closed | Left | Telling | Told | Untold | Yielded
 NOTES: TypeAdapter[Note] = TypeAdapter(Annotated[Note, Field(discriminator="kind")])
 Pages = dict[str, Page]
 
@@ -149,6 +156,8 @@ def evolve(pages: Pages, note: Note) -> Pages:
     """Give the pages after a note. A note on a page that is not known changes nothing."""
     if isinstance(note, Opened):
         return {**pages, note.page.id: note.page}
+    if isinstance(note, Yielded):
+        return pages
     page = pages.get(note.id)
     return pages if page is None else {**pages, note.id: _after(page, note)}
 

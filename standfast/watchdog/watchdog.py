@@ -7,7 +7,8 @@ import logging
 from typing import TYPE_CHECKING
 
 from effects.clock import SystemClock
-from standfast.emergency.emergency import SPOOL
+from standfast.emergency.reading import OutageReader
+from standfast.emergency.spool import SPOOL
 from standfast.runtime import NotRunningError, Situation
 from standfast.watchdog.dead_man import DeadManSwitch
 from standfast.watchdog.desk import Desk
@@ -22,7 +23,7 @@ from standfast.watchdog.faults import (
     silent_page,
 )
 from standfast.watchdog.handing_over import HandingOver
-from standfast.watchdog.outages import OutagePages, OutageReader, Settling
+from standfast.watchdog.outages import OutagePages, Settling
 from standfast.watchdog.pages import Changed, Left, Opened
 from standfast.watchdog.pulse import PulseFile
 from standfast.watchdog.sight import Sight, supervised_seconds
@@ -105,13 +106,16 @@ class Watchdog:
             await self._tell_without_log(outage)
         await self._judge_silence()
         await self._judge_impairment()
-        self.desk.tell()
+        self.desk.tell(silent=outage.id if outage and outage.returns else "")
         self._tidy()
         self._write_status()
 
     async def _tell_without_log(self, outage: Outage) -> None:
         """Tell what the prober concluded and the log could not take."""
         self._log_back_since = None
+        if outage.returns:
+            await self.desk.yield_to_log(outage.id)
+            return
         made = OutagePages(outage, self.desk.pages, self._configuration(), self._clock.now())
         settled = self._settling.settled(made.unsaid, self._clock.monotonic_seconds())
         await self.desk.note(*made.notes(settled))

@@ -2,63 +2,37 @@
 
 from __future__ import annotations
 
-import socket
-import socketserver
-import threading
+import asyncio
+import contextlib
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.hurting import configuration, end, frozen
+from events.server import connect
+from events.subjects import STATE_STREAM
+from standfast.emergency.spool import read_spool
+from standfast.paths import StateDirectory
+from standfast.runtime import Situation
+from tests.hurting import Service, configuration, frozen, replaced
 from tests.receiver import Receiver
 from tests.standing import Standing
 from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
-    from pathlib import Path
 
 DOWN, LOG = "ServiceDown", "LogAway"
 
 
-class Service:
-    """A TCP service in this process that can be taken down and brought back."""
-
-    def __init__(self) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
-        self._server: socketserver.ThreadingTCPServer | None = None
-        self.start()
-
-    def start(self) -> None:
-        """Accept connections."""
-
-        class Server(socketserver.ThreadingTCPServer):
-            allow_reuse_address = True
-            daemon_threads = True
-
-        self._server = Server(("127.0.0.1", self.port), socketserver.BaseRequestHandler)
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-
-    def stop(self) -> datetime:
-        """Refuse connections from now on; gives when that began."""
-        server, self._server = self._server, None
-        if server is not None:
-            server.shutdown()
-            server.server_close()
-        return datetime.now(UTC)
-
-
-@pytest.fixture
+@pytest.fixture(scope="module")
 def receiver() -> Iterator[Receiver]:
     with Receiver() as found:
         yield found
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def services() -> Iterator[dict[str, Service]]:
     found = {"db": Service(), "app": Service(), "other": Service()}
     yield found
@@ -66,23 +40,58 @@ def services() -> Iterator[dict[str, Service]]:
         one.stop()
 
 
-@pytest.fixture
-async def standing(
-    tmp_path: Path, receiver: Receiver, services: dict[str, Service]
-) -> AsyncIterator[Standing]:
-    config = tmp_path / "standfast.yaml"
+@pytest.fixture(scope="module")
+def shared(
+    tmp_path_factory: pytest.TempPathFactory, receiver: Receiver, services: dict[str, Service]
+) -> Iterator[Standing]:
+    folder = tmp_path_factory.mktemp("hurt")
+    config = folder / "standfast.yaml"
     ports = {name: one.port for name, one in services.items()}
     config.write_text(configuration(receiver.url, ports, needs="db", apart="other"))
-    found = Standing(tmp_path / "state", config)
+    found = Standing(folder / "state", config)
     found.start()
-    await found.wait_ready()
     yield found
-    await end(found)
+    found.stop()
+
+
+@pytest.fixture
+async def standing(
+    shared: Standing, receiver: Receiver, services: dict[str, Service]
+) -> AsyncIterator[Standing]:
+    """Give it with all services up, nobody told of anything, and leave it so."""
+    await shared.wait_ready()
+    await shared.wait_for("/api/services", all_healthy)
+    receiver.ledger.clear()
+    yield shared
+    for one in services.values():
+        one.start()
+    await shared.wait_for("/api/services", all_healthy, 60)
+    await until(lambda: spooled(shared) == [], 60)
+
+
+def all_healthy(answer: Any) -> bool:
+    return all(one["state"] == "healthy" for one in answer["services"])
+
+
+def spooled(standing: Standing) -> list[Any]:
+    return read_spool(standing.directory / "emergency" / "prober.spool")
+
+
+async def since(standing: Standing, kind: str, entity: str, sequence: int) -> list[str]:
+    """Give the types of an entity's facts after a sequence, oldest first."""
+    facts = await facts_of(standing, kind, entity)
+    return types([one for one in facts if one["sequence"] > sequence])
+
+
+async def head(standing: Standing) -> int:
+    found = await standing.get("/api/events?limit=1")
+    return int(found["events"][0]["sequence"])
 
 
 async def facts_of(standing: Standing, kind: str, entity: str) -> list[dict[str, Any]]:
     found = await standing.get(f"/api/events?kind={kind}&id={entity}&limit=1000")
-    return sorted(found["events"], key=lambda one: one["sequence"])
+    facts = [one for one in found["events"] if "probe_requested" not in one["type"]]
+    return sorted(facts, key=lambda one: int(one["sequence"]))
 
 
 def types(facts: list[dict[str, Any]]) -> list[str]:
@@ -92,6 +101,7 @@ def types(facts: list[dict[str, Any]]) -> list[str]:
 async def test_a_service_that_is_killed_while_the_log_is_frozen_is_told_and_written_once(
     standing: Standing, receiver: Receiver, services: dict[str, Service]
 ) -> None:
+    before = await head(standing)
     with frozen(standing.pid_of("log")):
         killed = services["db"].stop()
         services["app"].stop()
@@ -105,21 +115,121 @@ async def test_a_service_that_is_killed_while_the_log_is_frozen_is_told_and_writ
         assert receiver.told(LOG) == ["firing"]
     await until(lambda: receiver.told(LOG) == ["firing", "resolved"], 30)
     await standing.wait_for("/api/incidents?limit=10", lambda one: len(one["incidents"]) == 1)
-    went_down = [
-        one for one in await facts_of(standing, "service", "db") if "went_down" in one["type"]
-    ]
-    assert len(went_down) == 1
-    since = datetime.fromisoformat(went_down[0]["data"]["since"])
-    assert killed - timedelta(seconds=1) < since < killed + timedelta(seconds=3)
+    down = [one for one in await facts_of(standing, "service", "db") if one["sequence"] > before]
+    assert types(down) == ["service.went_down"]
+    first_failure = datetime.fromisoformat(down[0]["data"]["since"])
+    assert killed - timedelta(seconds=1) < first_failure < killed + timedelta(seconds=3)
     services["db"].start()
     services["app"].start()
     await until(lambda: receiver.told(DOWN) == ["firing", "resolved"], 30)
     for name in ("db", "app"):
-        assert types(await facts_of(standing, "service", name)).count("service.went_down") == 1
-        assert types(await facts_of(standing, "service", name))[-1] == "service.became_healthy"
-    platform = types(await facts_of(standing, "platform", "hurt"))
+        told = await since(standing, "service", name, before)
+        assert told == ["service.went_down", "service.became_healthy"]
+    platform = await since(standing, "platform", "hurt", before)
     assert platform.count("platform.log_was_away") == 1
     assert platform.count("platform.told_without_log") >= 2
-    assert types(await facts_of(standing, "alert", "ServiceDown:db")).count("alert.heard") == 1
+    assert (await since(standing, "alert", "ServiceDown:db", before)).count("alert.heard") == 1
     assert receiver.told(DOWN) == ["firing", "resolved"]
     await standing.run("verify")
+
+
+async def test_what_failed_and_recovered_without_the_log_is_told_and_written_whole(
+    standing: Standing, receiver: Receiver, services: dict[str, Service]
+) -> None:
+    before = await head(standing)
+    with frozen(standing.pid_of("log")):
+        services["other"].stop()
+        await until(lambda: receiver.told(DOWN) == ["firing"], 30)
+        services["other"].start()
+        await until(lambda: receiver.told(DOWN) == ["firing", "resolved"], 30)
+    await until(lambda: receiver.told(LOG) == ["firing", "resolved"], 30)
+    await until(lambda: spooled(standing) == [], 30)
+    await standing.wait_for("/api/services", all_healthy)
+    alert = "/api/alerts?limit=100"
+    await standing.wait_for(alert, lambda one: _ended(one, "ServiceDown:other"))
+    told = await since(standing, "service", "other", before)
+    assert told == ["service.went_down", "service.became_healthy"]
+    heard = await since(standing, "alert", "ServiceDown:other", before)
+    assert heard.count("alert.heard") == 2
+    assert "effect.intended" not in heard
+    assert receiver.told(DOWN) == ["firing", "resolved"]
+
+
+def _ended(answer: Any, alert: str) -> bool:
+    return any(one["id"] == alert and one["state"] == "resolved" for one in answer["alerts"])
+
+
+async def test_a_log_that_is_away_for_a_moment_pages_nobody(
+    standing: Standing, receiver: Receiver
+) -> None:
+    await replaced(standing, "log")
+    with frozen(standing.pid_of("log")):
+        await asyncio.sleep(5)
+    await standing.wait_for("/healthz", bool, 30)
+    assert receiver.ledger == []
+
+
+async def test_killed_probers_and_watchdogs_neither_lose_nor_double_in_an_emergency(
+    standing: Standing, receiver: Receiver, services: dict[str, Service]
+) -> None:
+    before = await head(standing)
+    with frozen(standing.pid_of("log")):
+        services["db"].stop()
+        services["app"].stop()
+        await until(lambda: receiver.told(DOWN) == ["firing"], 30)
+        await replaced(standing, "watchdog")
+        await replaced(standing, "prober")
+        services["other"].stop()
+        await until(lambda: receiver.told(DOWN) == ["firing", "firing"], 60)
+        assert {one["commonLabels"].get("service", "") for one in receiver.ledger} == {
+            "",
+            "db",
+            "other",
+        }
+        await replaced(standing, "watchdog")
+        await replaced(standing, "prober")
+        services["other"].start()
+        await until(lambda: len(receiver.told(DOWN)) == 3, 60)
+    await until(lambda: receiver.told(LOG) == ["firing", "resolved"], 60)
+    services["db"].start()
+    services["app"].start()
+    await until(lambda: len(receiver.told(DOWN)) == 4, 60)
+    for name in ("db", "app", "other"):
+        told = await since(standing, "service", name, before)
+        assert told == ["service.went_down", "service.became_healthy"], name
+    await standing.run("verify")
+
+
+async def test_a_full_log_is_told_and_afterwards_knows_what_happened(
+    standing: Standing, receiver: Receiver, services: dict[str, Service]
+) -> None:
+    before = await head(standing)
+    async with full_log(standing):
+        services["db"].stop()
+        services["app"].stop()
+        await until(lambda: receiver.told(DOWN) == ["firing"], 30)
+        page = next(one for one in receiver.ledger if one["commonLabels"]["alertname"] == LOG)
+        assert "it has reached its limit" in page["commonAnnotations"]["summary"]
+    await until(lambda: receiver.told(LOG) == ["firing", "resolved"], 60)
+    services["db"].start()
+    services["app"].start()
+    await until(lambda: receiver.told(DOWN) == ["firing", "resolved"], 30)
+    for name in ("db", "app"):
+        told = await since(standing, "service", name, before)
+        assert told == ["service.went_down", "service.became_healthy"], name
+    await standing.run("verify")
+
+
+@contextlib.asynccontextmanager
+async def full_log(standing: Standing) -> AsyncIterator[None]:
+    """Set the limit of the state stream to what it holds, for a while."""
+    situation = Situation.read(StateDirectory(standing.directory))
+    client = await connect(situation.runtime.address, "test")
+    manager = client.jsm()
+    info = await manager.stream_info(STATE_STREAM)
+    await manager.update_stream(info.config.evolve(max_bytes=info.state.bytes + 1))
+    try:
+        yield
+    finally:
+        await manager.update_stream(info.config.evolve(max_bytes=-1))
+        await client.close()
