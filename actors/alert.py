@@ -80,10 +80,7 @@ Alert = Inactive | Firing | Acknowledged | Resolved
 
 
 class FireAlert(Command):
-    """Something is wrong. Firing an alert that fires only changes what it says.
-
-    `heard` names receivers who know it already, from a time when the log could not be written.
-    """
+    """Something is wrong; `heard` has the receivers who know. While it fires, its words change."""
 
     labels: dict[str, str]
     annotations: dict[str, str] = {}
@@ -285,6 +282,7 @@ ALERT: Decider[Alert] = Decider(
         AlertAcknowledged,
         AlertEscalated,
         AlertResolved,
+        AlertHeard,
         EffectIntended,
         EffectProgressed,
         EffectCancelRequested,

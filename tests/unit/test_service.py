@@ -110,3 +110,17 @@ def test_a_probe_is_asked_for() -> None:
 
 def test_what_a_service_does_not_know_is_declined() -> None:
     assert "AcknowledgeAlert" in watched().declines(AcknowledgeAlert(by="ann"))
+
+
+def test_a_past_conclusion_says_nothing_against_what_is_known_of_later() -> None:
+    story = watched()
+    story.give(report("healthy"))
+    past = {"is_past": True}
+    assert len(story.give(report("down", 5).model_copy(update=past))) == 1
+    assert len(story.give(report("healthy", 9).model_copy(update=past))) == 1
+    assert story.give(report("down", 5).model_copy(update=past)) == []
+    assert isinstance(story.state.health, Healthy)
+    story.give(report("down", 20))
+    assert story.give(report("healthy", 9).model_copy(update=past)) == []
+    story.give(report("no data", 30))
+    assert len(story.give(report("down", 25).model_copy(update=past))) == 1
