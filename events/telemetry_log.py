@@ -90,7 +90,6 @@ class TelemetryWriter:
         self._waiting: deque[Payload] = deque()
         self._in_flight: set[asyncio.Task[None]] = set()
         self._unacknowledged_since: float | None = None
-        self._is_held = False
         self.sent_samples = 0
         self.dropped_samples = 0
 
@@ -109,15 +108,6 @@ class TelemetryWriter:
         """For how long nothing was acknowledged although something waits to be."""
         since = self._unacknowledged_since
         return 0.0 if since is None else asyncio.get_running_loop().time() - since
-
-    def hold(self) -> None:
-        """Send nothing new for now. What waits too long is dropped and counted, as ever."""
-        self._is_held = True
-
-    def release(self) -> None:
-        """Send again."""
-        self._is_held = False
-        self._pump()
 
     def add(self, *rows: Row, lagged: bool = False, canary_failed: bool = False) -> None:
         """Collect rows (at most 500, kept in one batch) that were seen under these marks."""
@@ -195,8 +185,7 @@ class TelemetryWriter:
             self._send_rows(vantage, rows[middle:])
 
     def _pump(self) -> None:
-        room = 0 if self._is_held else self._limits.in_flight_max
-        while self._waiting and len(self._in_flight) < room:
+        while self._waiting and len(self._in_flight) < self._limits.in_flight_max:
             task = asyncio.create_task(self._deliver(self._waiting.popleft()))
             self._in_flight.add(task)
             task.add_done_callback(self._delivered)

@@ -10,12 +10,10 @@ from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 from nats.js.errors import Error as JetStreamError
 
-from events.subjects import STATE_STREAM
-
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from nats.aio.client import Client
+    from events.log import Log
 
 ASK_SECONDS = 2.0
 FREE_BYTES_MIN = 16 * 1024 * 1024
@@ -23,15 +21,15 @@ FULL_SHARE = 0.98
 MIB = 1024 * 1024
 
 
-async def diagnose(client: Client, log_directory: Path | None) -> str:
+async def diagnose(log: Log, log_directory: Path | None) -> str:
     """Say why; `log_directory` is given where the log is on this machine."""
     if log_directory is not None and _is_full(log_directory):
         return "its disk is full"
-    if not client.is_connected:
+    if not log.client.is_connected:
         return "its server does not run, or can't be reached"
     try:
         async with asyncio.timeout(ASK_SECONDS):
-            info = await client.jsm().stream_info(STATE_STREAM)
+            info = await log.client.jsm().stream_info(log.stream)
     except NoRespondersError:
         return "its server keeps nothing any more: its disk failed, or is full"
     except TimeoutError:

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 LOOK_SECONDS = 0.5
 MERGE_SECONDS = 1.0
 HEAD_SECONDS = 2.0
-HELD_SECONDS_MAX = 15.0
 YIELD_SECONDS_MAX = 6.0
 """A receiver's own time limit and more; a watchdog that does not answer is not waited for."""
 YIELD_LOOK_SECONDS = 0.1
@@ -49,12 +48,9 @@ class Vigil:
     writer: TelemetryWriter
     merger: Merger
     log_directory: Path | None = None
-    _readable_since: float | None = None
 
     async def run(self) -> None:
         """Watch until cancelled."""
-        if self.emergency.outage is not None:
-            self.writer.hold()
         merging = asyncio.create_task(self._keep_merging())
         try:
             while not merging.done():
@@ -71,14 +67,11 @@ class Vigil:
             return
         now = asyncio.get_running_loop().time()
         unsaid_seconds = self.emergency.judge.overdue_seconds(self.book.pages, now)
-        unwritten_seconds = self.writer.unacknowledged_seconds
-        away_seconds = max(unsaid_seconds, unwritten_seconds)
+        away_seconds = max(unsaid_seconds, self.writer.unacknowledged_seconds)
         if away_seconds >= EMERGENCY_SECONDS:
-            reason = await diagnose(self.log.client, self.log_directory)
+            reason = await diagnose(self.log, self.log_directory)
             since = datetime.now(UTC) - timedelta(seconds=away_seconds)
             self.emergency.begin(since, reason, self.book.pages)
-            if unwritten_seconds >= EMERGENCY_SECONDS:
-                self.writer.hold()
 
     async def _keep_merging(self) -> None:
         while True:
@@ -92,10 +85,9 @@ class Vigil:
                 _LOGGER.info("the log takes nothing yet: %s", error)
 
     async def _merge(self) -> None:
-        """Tell the log all, and only then go on as usual: telemetry that waited comes after it."""
+        """Tell the log all. Till then the evaluator leaves these services to us."""
         async with asyncio.timeout(HEAD_SECONDS):
             await self.log.head_sequence()
-        self._let_go_in_time()
         await self.merger.finish(self._outage)
         self.emergency.turn(Returned())
         try:
@@ -104,8 +96,6 @@ class Vigil:
             self.emergency.turn(LostAgain())
             raise
         self.emergency.end()
-        self.writer.release()
-        self._readable_since = None
 
     @property
     def _outage(self) -> Outage:
@@ -123,11 +113,3 @@ class Vigil:
         done = 0
         while done < len(self._outage.conclusions):
             done = await self.merger.merge(self._outage, done)
-
-    def _let_go_in_time(self) -> None:
-        """Telemetry waits for us only so long, where the log can be read and takes no commands."""
-        now = asyncio.get_running_loop().time()
-        if self._readable_since is None:
-            self._readable_since = now
-        if now - self._readable_since > HELD_SECONDS_MAX:
-            self.writer.release()

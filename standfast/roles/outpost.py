@@ -16,6 +16,7 @@ from effects.probes.canary import INTERVAL_SECONDS
 from effects.probes.scheduler import Scheduler
 from events.log import Log
 from events.server import connect
+from events.succession import watch_generation
 from standfast.emergency.emergency import EMERGENCY_SECONDS, Emergency
 from standfast.emergency.merging import Merger
 from standfast.emergency.vigil import LOOK_SECONDS
@@ -34,13 +35,16 @@ _LOGGER = logging.getLogger(__name__)
 
 
 async def probe(situation: Situation) -> None:
-    """Watch until cancelled, with the log as soon as it can be joined."""
+    """Watch until cancelled, with the log as soon as it can be joined, until it was restored."""
     directory = situation.directory
     emergency = Emergency(directory.emergency)
     try:
         log = await _watch_until_joined(situation, emergency)
         commands = CommandClient(
-            log.client, principal=f"process:{NAME}", source=f"/standfast/{NAME}"
+            log.client,
+            principal=f"process:{NAME}",
+            source=f"/standfast/{NAME}",
+            generation=log.identity.generation,
         )
         platform, journal = situation.runtime.platform, directory.watchdog / JOURNAL
         is_ours = not situation.configuration.log.url
@@ -50,7 +54,10 @@ async def probe(situation: Situation) -> None:
             directory.log if is_ours else None,
         )
         settings = ProberSettings(children=directory.children)
-        await Prober(log, situation.runtime.vantage(NAME), settings, without_log).run()
+        prober = Prober(log, situation.runtime.vantage(NAME), settings, without_log)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(prober.run())
+            group.create_task(watch_generation(log))
     finally:
         emergency.close()
 
