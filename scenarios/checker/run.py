@@ -12,6 +12,7 @@ from events.archive import Archive, UnusableArchiveError
 from events.commit import StoredCommit, UnreadableCommitError, decode_commit, digest_of
 from events.subjects import entity_of
 from scenarios.checker.checker import Checker
+from scenarios.checker.due import LATE
 from scenarios.checker.records import (
     Injected,
     Invoked,
@@ -45,11 +46,16 @@ class Run:
     settings: dict[str, Any]
     must_exercise: tuple[str, ...] | None = None
 
+    @property
+    def late(self) -> timedelta:
+        """How much later than due something may be done at the run's end."""
+        return timedelta(seconds=self.settings.get("late_seconds", LATE.total_seconds()))
+
 
 def check_run(directory: Path) -> Report:
     """Check all that a run left in its directory. Raises `UnusableRunError`."""
     run = read_run(directory)
-    checker = Checker()
+    checker = Checker(late=run.late)
     commits = _read_log(directory / ARCHIVE, checker)
     for path in sorted(directory.glob("commands-*.jsonl")):
         for line in read_as(path, command_line):

@@ -157,16 +157,20 @@ async def a_world(log: Log) -> AsyncIterator[World]:
 
 
 PROGRAM = """
-import asyncio, json, sys
+import asyncio, contextlib, json, sys
 from pathlib import Path
 from pydantic import TypeAdapter
 from actors.runtime.commands import CommandClient
 from effects.notifiers.settings import ReceiverSettings
 from events.log import Log
 from events.server import ServerAddress, connect
+from scenarios.bugs import seeded
 from standfast.roles.executor import ExecutorProcess, ExecutorSettings
 
 async def main(given):
+    bugs = contextlib.ExitStack()
+    if given["bug"]:
+        bugs.enter_context(seeded(given["bug"]))
     client = await connect(ServerAddress(given["url"], given["token"]), "executor")
     commands = CommandClient(client, principal="process:executor", source="/executor")
     receivers = TypeAdapter(dict[str, ReceiverSettings]).validate_python(given["receivers"])
@@ -195,6 +199,7 @@ class ExecutorRun:
     server: NatsServer
     directory: Path
     receivers: Mapping[str, Any] = field(default_factory=dict)
+    bug: str = ""
     process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
@@ -203,6 +208,7 @@ class ExecutorRun:
             "token": self.server.address.token,
             "directory": str(self.directory),
             "receivers": dict(self.receivers),
+            "bug": self.bug,
         }
         command = [sys.executable, "-c", PROGRAM, json.dumps(given)]
         self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
@@ -239,10 +245,13 @@ class ExecutorRun:
 
 @contextlib.contextmanager
 def an_executor(
-    server: NatsServer, directory: Path, receivers: Mapping[str, Any] | None = None
+    server: NatsServer,
+    directory: Path,
+    receivers: Mapping[str, Any] | None = None,
+    bug: str = "",
 ) -> Iterator[ExecutorRun]:
-    """Run an executor for as long as the test wants."""
-    run = ExecutorRun(server, directory, receivers or {})
+    """Run an executor for as long as the test wants, with a bug where one is named."""
+    run = ExecutorRun(server, directory, receivers or {}, bug)
     run.start()
     try:
         yield run
