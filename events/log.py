@@ -30,6 +30,7 @@ from events.log_errors import (
 from events.reader import PACE, Message, OrderedReader, Pace, Start, stored_moment
 from events.state_stream import STREAM_NOT_FOUND, find_state_stream, state_streams
 from events.subjects import STATE_STREAM, entity_of, state_subject
+from events.surroundings import monotonic_seconds
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
@@ -71,6 +72,7 @@ class Log:
         self._client = client
         self._manager = client.jsm(timeout=ACKNOWLEDGE_SECONDS)
         self.identity, self.pace, self.stream = identity, pace, stream
+        self._refused_since: float | None = None
 
     @classmethod
     async def open(cls, client: Client, pace: Pace = PACE) -> Log:
@@ -110,13 +112,27 @@ class Log:
         if len(payload) > self.commit_bytes_max:
             message = f"{len(payload)} bytes of {self.commit_bytes_max} allowed"
             raise CommitTooLargeError(message)
-        attempt = Append(self, commit, payload)
+        began = monotonic_seconds()
+        try:
+            head = await self._append(Append(self, commit, payload))
+        except (LogUnavailableError, LogFullError):
+            self._refused_since = self._refused_since or began
+            raise
+        self._refused_since = None
+        return head
+
+    async def _append(self, attempt: Append) -> Head:
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 return await attempt.run()
         except TimeoutError as error:
-            message = f"no answer about a commit of {commit.entity} in {PATIENCE_SECONDS} s"
+            message = f"no answer about a commit of {attempt.commit.entity} in {PATIENCE_SECONDS} s"
             raise LogUnavailableError(message) from error
+
+    @property
+    def refused_seconds(self) -> float:
+        """For how long no commit could be stored; zero where the newest one was."""
+        return 0.0 if self._refused_since is None else monotonic_seconds() - self._refused_since
 
     async def last_commit(self, entity: EntityAddress) -> StoredCommit | None:
         """Read an entity's newest commit from the stream's leader, or None."""

@@ -89,13 +89,18 @@ class Flow:
 
 @contextlib.asynccontextmanager
 async def flowing(
-    address: ServerAddress, directory: Path, name: str = "flow"
+    address: ServerAddress,
+    directory: Path,
+    name: str = "flow",
+    *,
+    services: tuple[str, ...] = NAMES,
+    per_second: float = PER_SECOND,
 ) -> AsyncIterator[Flow]:
     """Let commands flow through a server, until the block ends and all have come back."""
     client = await connect(address, name)
     commands = CommandClient(client, principal="person:test", source="/test")
-    mix = Probes(name, NAMES, random.Random(1))
-    worker = Worker(CommandLog(commands, directory, name), mix, PER_SECOND)
+    mix = Probes(name, services, random.Random(1))
+    worker = Worker(CommandLog(commands, directory, name), mix, per_second)
     flow = Flow(directory, worker, asyncio.create_task(worker.run()))
     try:
         yield flow

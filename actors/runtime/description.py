@@ -37,6 +37,7 @@ class Described:
     kinds: tuple[str, ...] = ()
     entity_count: int = 0
     parked: tuple[str, ...] = ()
+    refused_seconds: float = 0.0
     entities: tuple[dict[str, Any], ...] = ()
 
 
@@ -52,6 +53,7 @@ def describe_host(host: Host, request: bytes) -> bytes:
         "ready": host.is_ready,
         "kinds": sorted({part.kind for part in host.ownership.ranges}),
         "entity_count": len(entities),
+        "refused_seconds": host.log.refused_seconds,
         "parked": [str(one.address) for one in entities if one.quarantine][:PARKED_MAX],
         "entities": [_describe(one) for one in entities[offset : offset + PAGE_MAX]],
     }

@@ -20,6 +20,7 @@ from standfast.paths import UnsafeDirectoryError, make_private, write_private
 from standfast.supervisor.ports import kept_port
 from standfast.supervisor.processes import (
     RAY,
+    log_spec,
     merged,
     placer_command,
     ray_environment,
@@ -27,6 +28,7 @@ from standfast.supervisor.processes import (
 )
 
 if TYPE_CHECKING:
+    from actors.runtime.description import Described
     from effects.recovery.child import ChildSpec
     from effects.recovery.process import ChildProcesses
     from events.log import Log
@@ -47,6 +49,8 @@ PLACE_SECONDS_MAX = 60.0
 LOOK_SECONDS = 2.0
 SILENT_LOOKS_MAX = 3
 RETRY_SECONDS = 1.0
+REFUSED_SECONDS_MAX = 15.0
+FREE_BYTES_MIN = 16 * 1024 * 1024
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -186,12 +190,32 @@ class Hosts:
 
     async def _some_are_silent(self) -> bool:
         """Say whether a host was silent for several looks; Ray restarts most by itself."""
-        described = await asyncio.gather(
-            *[ask_host(self.log.client, name, entities=False) for name in self.names]
-        )
-        for one in described:
+        for one in await self._ask_all():
             self._silent[one.name] = 0 if one.answered else self._silent.get(one.name, 0) + 1
         return any(looks >= SILENT_LOOKS_MAX for looks in self._silent.values())
+
+    async def keep_log_storing(self) -> None:
+        """Start the embedded log anew when it refuses: it never gets over a write that failed."""
+        looks = 0
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            looks = looks + 1 if await self._log_refuses() else 0
+            if looks >= SILENT_LOOKS_MAX and self._disk_has_room():
+                _LOGGER.warning("the log answers and stores nothing; it is started again")
+                await self.children.restart(log_spec(self.directory))
+                looks = 0
+
+    async def _log_refuses(self) -> bool:
+        """Say whether a host that is reached through the log can't write into it for a while."""
+        described = await self._ask_all()
+        return any(one.refused_seconds >= REFUSED_SECONDS_MAX for one in described)
+
+    def _disk_has_room(self) -> bool:
+        return shutil.disk_usage(self.directory.log).free >= FREE_BYTES_MIN
+
+    async def _ask_all(self) -> list[Described]:
+        asked = [ask_host(self.log.client, name, entities=False) for name in self.names]
+        return await asyncio.gather(*asked)
 
     async def stop(self) -> None:
         """End Ray and with it the hosts, and remove what it leaves."""

@@ -182,6 +182,7 @@ class Supervisor:
         specs = [self._role(role) for role in (WATCHDOG, *ROLES)]
         if not self.loaded.configuration.log.url:
             specs.append(log_spec(self.directory))
+            self._spawn(self._hosts.keep_log_storing())
         for spec in specs:
             self._spawn(self._keep(spec))
         self._spawn(self._hosts.keep())

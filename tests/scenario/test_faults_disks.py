@@ -1,5 +1,6 @@
 """Disks that are full or dying: what was accepted stays accepted, and nothing else is claimed."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -13,9 +14,12 @@ from events.log import Log
 from events.server import connect, server_command
 from events.streams import StreamLimits, ensure_streams
 from scenarios.faults.injectors.disk import let_sync, refuse_syncs
+from standfast.paths import StateDirectory
+from standfast.runtime import Situation
 from tests.fixtures.nats import NatsServer
 from tests.flow import Flow, configure, flowing, hosted, look_for_accepted
 from tests.hosting import Hosting
+from tests.standing import Standing
 from tests.waiting import until
 
 SMALL = StreamLimits(telemetry_bytes_max=4 << 20, checkpoint_bytes_max=4 << 20)
@@ -165,3 +169,37 @@ async def test_a_disk_that_does_not_sync_loses_nothing_that_was_accepted(
         await let_sync(tracer)
 
     await _through(server, log, tmp_path, hurt)
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Iterator[Standing]:
+    """Standfast with a log of its own, and one service."""
+    config = tmp_path / "standfast.yaml"
+    check = {"kind": "process", "pid_file": str(tmp_path / "pid")}
+    (tmp_path / "pid").write_text(str(os.getpid()))
+    config.write_text(json.dumps({"services": {"s0": {"checks": [check]}}}))
+    standing = Standing(tmp_path / "state", config)
+    standing.start()
+    yield standing
+    standing.stop()
+
+
+async def test_a_log_that_refuses_after_its_disk_failed_is_started_anew(
+    alone: Standing, tmp_path: Path
+) -> None:
+    await alone.wait_ready()
+    address = Situation.read(StateDirectory(alone.directory)).runtime.address
+    pid = alone.pid_of("log")
+    output = alone.directory / "processes" / "log.log"
+    async with flowing(address, tmp_path, services=("s0",), per_second=5.0) as flow:
+        tracer = refuse_syncs(pid)
+        if tracer is None:
+            pytest.skip("needs strace")
+        await until(lambda: "input/output error" in output.read_text(), 30)
+        await let_sync(tracer)
+        await flow.goes_on(10, timeout_seconds=90)
+    assert alone.pid_of("log") != pid
+    client = await connect(address, "test")
+    found = await look_for_accepted(await Log.open(client), tmp_path)
+    assert found.is_clean, found
+    await client.close()
