@@ -6,16 +6,17 @@ import asyncio
 import contextlib
 import random
 import sys
-from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from actors.runtime.commands import CommandClient
 from actors.service import RequestProbe
 from events.address import EntityAddress
-from events.log import Log
 from events.server import ServerAddress, connect
+from scenarios.checker.collect import RunHeading, collect
+from scenarios.checker.run import check_run
 from scenarios.faults.kept import Kept
 from scenarios.faults.lines import read_lines
 from scenarios.faults.worker import CommandLog, Mix, Worker
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from actors.base import Command
+    from events.log import Log
+    from scenarios.checker.invariant import Violation
+    from scenarios.checker.report import Report
 
 PROGRAM = Path(__file__).parent / "integration" / "host_program.py"
 ROOT = Path(__file__).absolute().parent.parent
@@ -122,37 +126,32 @@ async def configure(address: ServerAddress, hosting: Hosting) -> None:
     await hosting.kill(host)
 
 
-@dataclass(slots=True)
-class Found:
-    """What the log holds of the accepted commands: each once, or not as it should be."""
+async def check(log: Log, directory: Path) -> Report:
+    """Hold what flowed against the log and against what the host knows, as the checker does.
 
-    accepted: int = 0
-    missing: list[str] = field(default_factory=list)
-    doubled: list[str] = field(default_factory=list)
-
-    @property
-    def is_clean(self) -> bool:
-        """Say whether commands were accepted, and all of them are in the log once."""
-        return self.accepted > 0 and not self.missing and not self.doubled
+    Services alone are at work: of the five invariants two are exercised.
+    """
+    heading = RunHeading(datetime.now(UTC), must_exercise=("acknowledged", "history"))
+    await collect(log, ["h1"], heading, directory)
+    return await asyncio.to_thread(check_run, directory)
 
 
-async def look_for_accepted(log: Log, directory: Path) -> Found:
-    """Look for every command that was answered with an accepted outcome."""
-    stored: Counter[str] = Counter()
-    async for batch in log.read(["sf.>"]):
-        for message in batch:
-            stored.update(one.command_id for one in log.stored(message).commit.origins)
-    found = Found()
-    for command_id in accepted_in(directory):
-        found.accepted += 1
-        if stored[command_id] == 0:
-            found.missing.append(command_id)
-        if stored[command_id] > 1:
-            found.doubled.append(command_id)
-    return found
+def broken(report: Report) -> list[Violation]:
+    """Give all that the checker found."""
+    assert all(finding.violation_count <= 100 for finding in report.findings), "not all are kept"
+    return [one for finding in report.findings for one in finding.violations]
 
 
 def accepted_in(directory: Path) -> list[str]:
     """Give the ids of all commands that were accepted."""
     lines = [line for path in directory.glob("commands-*.jsonl") for line in read_lines(path)]
     return [line["command_id"] for line in lines if line["type"] == "ok"]
+
+
+async def lost_of(log: Log, directory: Path) -> set[str]:
+    """Give the ids of accepted commands that the log does not hold."""
+    lost = set(accepted_in(directory))
+    async for batch in log.read(["sf.>"]):
+        for message in batch:
+            lost -= {one.command_id for one in log.stored(message).commit.origins}
+    return lost

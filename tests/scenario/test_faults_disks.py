@@ -17,7 +17,7 @@ from scenarios.faults.injectors.disk import let_sync, refuse_syncs
 from standfast.paths import StateDirectory
 from standfast.runtime import Situation
 from tests.fixtures.nats import NatsServer
-from tests.flow import Flow, configure, flowing, hosted, look_for_accepted
+from tests.flow import Flow, broken, check, configure, flowing, hosted, lost_of
 from tests.hosting import Hosting
 from tests.standing import Standing
 from tests.waiting import until
@@ -121,14 +121,15 @@ async def _through(
     server: NatsServer, log: Log, directory: Path, hurt: Callable[[Flow], Awaitable[None]]
 ) -> None:
     """Let commands flow while the server is hurt and mended; it starts anew afterwards."""
-    async with hosted(server.address, directory), flowing(server.address, directory) as flow:
-        await flow.goes_on()
-        await hurt(flow)
-        server.stop()
-        server.start()
-        await flow.goes_on(timeout_seconds=60)
-    found = await look_for_accepted(log, directory)
-    assert found.is_clean, found
+    async with hosted(server.address, directory):
+        async with flowing(server.address, directory) as flow:
+            await flow.goes_on()
+            await hurt(flow)
+            server.stop()
+            server.start()
+            await flow.goes_on(timeout_seconds=60)
+        report = await check(log, directory)
+    assert report.is_clean, broken(report)
 
 
 async def _until_refused(server: NatsServer, flow: Flow, error: str) -> None:
@@ -200,6 +201,5 @@ async def test_a_log_that_refuses_after_its_disk_failed_is_started_anew(
         await flow.goes_on(10, timeout_seconds=90)
     assert alone.pid_of("log") != pid
     client = await connect(address, "test")
-    found = await look_for_accepted(await Log.open(client), tmp_path)
-    assert found.is_clean, found
+    assert await lost_of(await Log.open(client), tmp_path) == set()
     await client.close()

@@ -14,9 +14,13 @@ from events.log import Log, LogLostEndError
 from events.server import connect
 from events.streams import StreamLimits, ensure_streams
 from events.subjects import STATE_STREAM
+from scenarios.checker.report import Report
 from tests.fixtures.nats import NatsServer
-from tests.flow import NAMES, accepted_in, configure, flowing, hosted, look_for_accepted
+from tests.flow import NAMES, broken, check, configure, flowing, hosted, lost_of
 from tests.hosting import PLACED, Hosting, states_of
+
+SLOWLY = 30.0
+"""Commands a second: the checker keeps only so many findings."""
 
 
 @dataclass
@@ -57,20 +61,18 @@ async def test_what_a_truncated_block_held_is_named_and_the_host_goes_on_from_th
     losing: Losing, tmp_path: Path, index: str
 ) -> None:
     async with hosted(losing.server.address, tmp_path):
-        async with flowing(losing.server.address, tmp_path, "before") as flow:
-            await flow.goes_on(300)
+        async with flowing(losing.server.address, tmp_path, "before", per_second=SLOWLY) as flow:
+            await flow.goes_on(90)
         losing.server.stop()
         losing.cut(index)
         losing.server.start()
-        lost = (await look_for_accepted(losing.log, tmp_path)).missing
-        assert len(lost) > 0
-        async with flowing(losing.server.address, tmp_path, "after") as flow:
-            await flow.goes_on(300)
-    await losing.hosting.check_chains()
-    found = await look_for_accepted(losing.log, tmp_path)
-    assert found.missing == lost
-    assert found.doubled == []
-    assert found.accepted == len(accepted_in(tmp_path)) > len(lost)
+        lost = await lost_of(losing.log, tmp_path)
+        assert lost
+        async with flowing(losing.server.address, tmp_path, "after", per_second=SLOWLY) as flow:
+            await flow.goes_on(90)
+        report = await check(losing.log, tmp_path)
+    assert await lost_of(losing.log, tmp_path) == lost
+    _names_what_is_lost(report, lost, has_gap=index == "kept")
 
 
 async def test_what_is_newer_than_a_backup_put_in_place_is_named_and_the_rest_goes_on(
@@ -78,27 +80,41 @@ async def test_what_is_newer_than_a_backup_put_in_place_is_named_and_the_rest_go
 ) -> None:
     backup = tmp_path / "backup"
     address = losing.server.address
-    async with hosted(address, tmp_path), flowing(address, tmp_path, "before") as flow:
-        await flow.goes_on(100)
+    async with (
+        hosted(address, tmp_path),
+        flowing(address, tmp_path, "before", per_second=SLOWLY) as flow,
+    ):
+        await flow.goes_on(60)
         losing.server.stop()
         shutil.copytree(losing.data, backup)
         losing.server.start()
-        await flow.goes_on(100)
+        await flow.goes_on(60)
     losing.server.stop()
     shutil.rmtree(losing.data)
     shutil.copytree(backup, losing.data)
     losing.server.start()
-    lost = (await look_for_accepted(losing.log, tmp_path)).missing
+    lost = await lost_of(losing.log, tmp_path)
     assert len(lost) >= 50
-    async with hosted(address, tmp_path), flowing(address, tmp_path, "after") as flow:
-        await flow.goes_on(100)
-    await losing.hosting.check_chains()
-    found = await look_for_accepted(losing.log, tmp_path)
-    assert (found.missing, found.doubled) == (lost, [])
+    async with hosted(address, tmp_path):
+        async with flowing(address, tmp_path, "after") as flow:
+            await flow.goes_on(60)
+        report = await check(losing.log, tmp_path)
+    _names_what_is_lost(report, lost, has_gap=False)
     rebuilt = states_of(await losing.hosting.start())
     folded = await losing.hosting.folded()
     assert {address.id for address in rebuilt if address.kind == "service"} == set(NAMES)
     assert {one: rebuilt[one][0] for one in rebuilt} == {one: folded[one] for one in rebuilt}
+
+
+def _names_what_is_lost(report: Report, lost: set[str], *, has_gap: bool) -> None:
+    """The checker names each lost command, and the gap where there is one, and nothing else."""
+    found = broken(report)
+    assert {one.invariant for one in found} == {"acknowledged"}
+    commands = {one.what.split()[1] for one in found if one.what.startswith("command ")}
+    gaps = [one for one in found if "does not hold" in one.what]
+    assert commands == lost
+    assert len(gaps) == int(has_gap)
+    assert len(found) == len(lost) + len(gaps)
 
 
 @pytest.mark.parametrize("index", ["kept", "gone"])

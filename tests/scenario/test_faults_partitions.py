@@ -13,7 +13,7 @@ from events.streams import StreamLimits, ensure_streams
 from events.subjects import STATE_STREAM
 from tests.cluster import Cluster, Member
 from tests.fixtures.web import eventually
-from tests.flow import configure, flowing, hosted, look_for_accepted
+from tests.flow import broken, check, configure, flowing, hosted
 from tests.hosting import Hosting
 
 BLOCKED_SECONDS = 4.0
@@ -51,23 +51,21 @@ async def test_a_one_way_partition_loses_no_accepted_command(
     replicated: Replicated, tmp_path: Path, who: str
 ) -> None:
     members = replicated.cluster.members
-    async with (
-        hosted(members[1].address, tmp_path),
-        flowing(members[2].address, tmp_path) as flow,
-    ):
-        await flow.goes_on()
-        leader = await replicated.leader()
-        others = [one for one in members if one is not leader]
-        for other in others[: 2 if "all" in who else 1]:
-            pair = (leader, other) if who.startswith("leader") else (other, leader)
-            replicated.cluster.block(*pair)
-        await asyncio.sleep(BLOCKED_SECONDS)
-        assert flow.worker.log.in_flight.count > 0 or "all" not in who
-        replicated.cluster.heal()
-        await flow.goes_on(timeout_seconds=60)
-    await _replicas_agree(replicated)
-    found = await look_for_accepted(replicated.log, tmp_path)
-    assert found.is_clean, found
+    async with hosted(members[1].address, tmp_path):
+        async with flowing(members[2].address, tmp_path) as flow:
+            await flow.goes_on()
+            leader = await replicated.leader()
+            others = [one for one in members if one is not leader]
+            for other in others[: 2 if "all" in who else 1]:
+                pair = (leader, other) if who.startswith("leader") else (other, leader)
+                replicated.cluster.block(*pair)
+            await asyncio.sleep(BLOCKED_SECONDS)
+            assert flow.worker.log.in_flight.count > 0 or "all" not in who
+            replicated.cluster.heal()
+            await flow.goes_on(timeout_seconds=60)
+        await _replicas_agree(replicated)
+        report = await check(replicated.log, tmp_path)
+    assert report.is_clean, broken(report)
 
 
 async def _replicas_agree(replicated: Replicated) -> None:
