@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+from nats.errors import Error as NatsError
 
 from actors.deciders import KINDS
 from actors.runtime.known_states import EntityInMemory, ask_states, in_memory
@@ -16,10 +21,13 @@ from events.subjects import STATE_SUBJECTS
 from scenarios.checker.run import ARCHIVE, FORMAT, RUN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from pathlib import Path
 
     from events.log import Log
+
+REST_SECONDS_MAX = 60.0
+RETRY_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +40,31 @@ class RunHeading:
     must_exercise: tuple[str, ...] | None = None
 
 
-async def collect(log: Log, hosts: Iterable[str], heading: RunHeading, directory: Path) -> None:
+async def collect(log: Log, hosts: Collection[str], heading: RunHeading, directory: Path) -> None:
     """Write all that the checker needs beside what workers and receivers wrote.
 
-    The platform must be at rest: what is committed meanwhile makes states look wrong.
+    The platform must be at rest: states and log are of one moment only where nothing is committed
+    meanwhile. Raises `RestlessError` where something always was.
     """
+    until = time.monotonic() + REST_SECONDS_MAX
+    while time.monotonic() < until:
+        head = await log.head_sequence()
+        with suppress(TimeoutError, NatsError):  # a host that is just being started anew
+            await _write_states(log, hosts, directory)
+            await _write_log(log, directory / ARCHIVE)
+            if await log.head_sequence() == head:
+                _write_heading(heading, directory)
+                return
+        await asyncio.sleep(RETRY_SECONDS)
+    message = f"for {REST_SECONDS_MAX:g} s the log grew, or not all of {', '.join(hosts)} answered"
+    raise RestlessError(message)
+
+
+class RestlessError(Exception):
+    """The platform never came to rest."""
+
+
+async def _write_states(log: Log, hosts: Iterable[str], directory: Path) -> None:
     with (directory / "states.jsonl").open("w") as file:
         for host in hosts:
             async for known in ask_states(log.client, host):
@@ -46,7 +74,9 @@ async def collect(log: Log, hosts: Iterable[str], heading: RunHeading, directory
             file.write(_line(in_memory(entity), "rebuilt"))
         for entity in (await Store(log).load(ranges)).values():
             file.write(_line(in_memory(entity), "from checkpoints"))
-    await _write_log(log, directory / ARCHIVE)
+
+
+def _write_heading(heading: RunHeading, directory: Path) -> None:
     content = {
         "format": FORMAT,
         "seed": heading.seed,

@@ -4,29 +4,25 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections import Counter
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 
 import psutil
 import pytest
 from nats.aio.client import Client
 
-from actors.runtime.commands import CommandClient, NoAnswerError, Outcome
 from actors.runtime.description import ask_host
-from actors.service import RequestProbe
-from events.address import EntityAddress
-from events.ids import new_id
 from events.log import Log
-from events.server import connect
+from events.server import ServerAddress, connect
 from standfast.paths import StateDirectory
 from standfast.runtime import Situation
 from standfast.supervisor.hosts import HOSTED
 from standfast.supervisor.processes import ROLES, WATCHDOG
+from tests.fixtures.checked import CheckedRun
+from tests.flow import flowing
 from tests.standing import Standing
 from tests.waiting import until
 
-TARGETS = [EntityAddress("service", name) for name in ("demo-cache", "demo-app", "demo-database")]
+TARGETS = ("demo-cache", "demo-app", "demo-database")
 VICTIMS = (
     "watchdog",
     "service-host",
@@ -44,59 +40,15 @@ VICTIMS = (
 )
 
 
-@dataclass
-class Flow:
-    """Commands that are sent all the time, and what came back of each."""
-
-    client: Client
-    commands: CommandClient
-    answers: dict[str, Outcome | None] = field(default_factory=dict)
-
-    async def send(self) -> None:
-        reason = f"flow {new_id()}"
-        self.answers[reason] = None
-        with contextlib.suppress(NoAnswerError):
-            answer = await self.commands.send(
-                TARGETS[len(self.answers) % len(TARGETS)],
-                RequestProbe(reason=reason),
-                patience_seconds=45,
-            )
-            self.answers[reason] = answer.outcome
-
-    async def run(self) -> None:
-        async with asyncio.TaskGroup() as group:
-            with contextlib.suppress(asyncio.CancelledError):
-                while True:
-                    group.create_task(self.send())
-                    await asyncio.sleep(0.02)
+def address_of(standing: Standing) -> ServerAddress:
+    return Situation.read(StateDirectory(standing.directory)).runtime.address
 
 
 @contextlib.asynccontextmanager
-async def flowing(standing: Standing) -> AsyncIterator[Flow]:
-    situation = Situation.read(StateDirectory(standing.directory))
-    client = await connect(situation.runtime.address, "test")
-    flow = Flow(client, CommandClient(client, principal="person:test", source="/test"))
-    task = asyncio.create_task(flow.run())
-    try:
-        yield flow
-        task.cancel()
-        await task
-        await _each_is_in_the_log_once(await Log.open(client), flow)
-    finally:
-        task.cancel()
-        await client.close()
-
-
-async def _each_is_in_the_log_once(log: Log, flow: Flow) -> None:
-    found: Counter[str] = Counter()
-    async for batch in log.read(["sf.service.>"]):
-        for message in batch:
-            for envelope in log.stored(message).envelopes():
-                found[getattr(envelope.event, "reason", "")] += 1
-    accepted = {Outcome.DONE, Outcome.DUPLICATE}
-    assert flow.answers
-    assert all(outcome in accepted for outcome in flow.answers.values()), flow.answers
-    assert {reason: found[reason] for reason in flow.answers} == dict.fromkeys(flow.answers, 1)
+async def connected(standing: Standing) -> AsyncIterator[Client]:
+    client = await connect(address_of(standing), "test")
+    yield client
+    await client.close()
 
 
 async def _pid(standing: Standing, client: Client, victim: str) -> int:
@@ -110,15 +62,43 @@ async def _pid(standing: Standing, client: Client, victim: str) -> int:
 
 @pytest.mark.parametrize("victim", VICTIMS)
 async def test_a_killed_process_loses_nothing_and_comes_back(
-    standing: Standing, victim: str
+    standing: Standing, checked_run: CheckedRun, victim: str
 ) -> None:
     await standing.wait_ready()
-    async with flowing(standing) as flow:
-        pid = await _pid(standing, flow.client, victim)
-        os.kill(pid, signal.SIGKILL)
-        sent = len(flow.answers)
-        await _all_serve(standing, flow.client, not_by=pid)
-        assert len(flow.answers) > sent
+    async with connected(standing) as client:
+        async with flowing(
+            address_of(standing), checked_run.directory, services=TARGETS, per_second=50
+        ) as flow:
+            await flow.goes_on(20)
+            pid = await _pid(standing, client, victim)
+            os.kill(pid, signal.SIGKILL)
+            if victim in HOSTED:
+                await _others_answer(client, victim)
+            await _all_serve(standing, client, not_by=pid)
+            await flow.goes_on(20)
+        await _comes_to_rest(standing)
+        log = await Log.open(client)
+        report = await checked_run.report(log, ("acknowledged", "history"), HOSTED)
+    assert report.is_clean, "\n".join(report.lines())
+
+
+async def _others_answer(client: Client, victim: str) -> None:
+    """Ask each other host, once: it is there, and has all its buckets."""
+    others = [name for name in HOSTED if name != victim]
+    described = await asyncio.gather(*[ask_host(client, name, entities=False) for name in others])
+    assert all(one.answered and one.ready for one in described), described
+
+
+async def _comes_to_rest(standing: Standing) -> None:
+    """Wait until all is healthy again, and nobody has anything open."""
+    await standing.wait_for(
+        "/api/services", lambda found: all(one["state"] == "healthy" for one in found["services"])
+    )
+    for path, kind in (
+        ("/api/alerts?state=firing", "alerts"),
+        ("/api/incidents?state=open", "incidents"),
+    ):
+        await standing.wait_for(path, lambda found, kind=kind: not found[kind])
 
 
 async def _all_serve(standing: Standing, client: Client, not_by: int = 0) -> None:
@@ -148,9 +128,8 @@ async def test_a_killed_supervisor_is_succeeded_by_one_that_starts_nothing_twice
     assert standing.pids() == before
     roles = [one.pid for one in psutil.process_iter() if _is_role_of(one, standing)]
     assert sorted(roles) == sorted(before[role] for role in (WATCHDOG, *ROLES))
-    client = await connect(Situation.read(StateDirectory(standing.directory)).runtime.address, "t")
-    await _all_serve(standing, client)
-    await client.close()
+    async with connected(standing) as client:
+        await _all_serve(standing, client)
 
 
 def _is_role_of(process: psutil.Process, standing: Standing) -> bool:
