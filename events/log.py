@@ -27,7 +27,8 @@ from events.log_errors import (
     LogReplacedError,
     LogUnavailableError,
 )
-from events.reader import PACE, Message, OrderedReader, Pace, Start, stored_moment
+from events.message import Message, stored_moment
+from events.reader import PACE, OrderedReader, Pace, Start
 from events.state_stream import STREAM_NOT_FOUND, find_state_stream, state_streams
 from events.subjects import STATE_STREAM, entity_of, state_subject
 from events.surroundings import monotonic_seconds

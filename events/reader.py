@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-import msgspec
 from nats.errors import Error as NatsError
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
@@ -16,18 +14,19 @@ from events.bulk import BulkConnection, BulkUnavailableError
 from events.headers import decode_headers, encode_headers
 from events.ids import new_id
 from events.log_end import check_end
+from events.message import Message
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
+    from datetime import datetime
 
     from nats.aio.client import Client
     from nats.aio.msg import Msg
     from nats.aio.subscription import Subscription
 
+__all__ = ["PACE", "Message", "OrderedReader", "Pace", "Start"]
+
 _ACKNOWLEDGE = "$JS.ACK."
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-STORED_HEADER = "Standfast-Stored"
-"""When a message was stored first, where it was brought from elsewhere: microseconds since 1970."""
 RETRY_SECONDS = 0.5
 INACTIVE_SECONDS = 60.0
 PENDING_BYTES_MAX = 64 * 1024 * 1024
@@ -55,43 +54,25 @@ class Pace:
 PACE = Pace()
 
 
-class Message(msgspec.Struct, frozen=True, gc=False):
-    """One stored message as it was read: where it is, when it arrived, what it holds.
-
-    `stored_microseconds` is when the server that has it stored it, since 1970; `head` is the block
-    of headers as it was sent, empty where there is none. Both are read when somebody asks.
-    """
-
-    subject: str
-    sequence: int
-    stored_microseconds: int
-    payload: bytes
-    head: bytes
-    pending: int
-
-    @property
-    def stored(self) -> datetime:
-        """When it was stored, by the server that has it or the one it was brought from."""
-        return stored_moment(self.headers, self.stored_microseconds)
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """Its headers."""
-        return decode_headers(self.head)
-
-
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Where reading begins: at a sequence (from 1) or at a moment of the server's clock."""
+    """Where reading begins: at a sequence (from 1) or at a moment of the server's clock.
+
+    With `newest_only` what a subject holds already is left out but for the newest. After a
+    connection was lost more than that may be given.
+    """
 
     sequence: int = 1
     time: datetime | None = None
+    newest_only: bool = False
 
-
-def stored_moment(headers: dict[str, str] | None, microseconds: int) -> datetime:
-    """Give when a message was stored: by the server that has it, or by the one it came from."""
-    first = headers.get(STORED_HEADER) if headers else None
-    return _EPOCH + timedelta(microseconds=microseconds if first is None else int(first))
+    @property
+    def policy(self) -> DeliverPolicy:
+        """How the server calls it."""
+        if self.newest_only:
+            return DeliverPolicy.LAST_PER_SUBJECT
+        by_time = self.time is not None
+        return DeliverPolicy.BY_START_TIME if by_time else DeliverPolicy.BY_START_SEQUENCE
 
 
 class OrderedReader:
@@ -225,14 +206,13 @@ class OrderedReader:
             await asyncio.sleep(RETRY_SECONDS)
 
     def _configuration(self, inbox: str) -> ConsumerConfig:
-        by_time = self._start.time is not None
+        policy = self._start.policy
+        by_sequence = policy is DeliverPolicy.BY_START_SEQUENCE
         return ConsumerConfig(
             name=self._consumer,
             deliver_subject=inbox,
-            deliver_policy=(
-                DeliverPolicy.BY_START_TIME if by_time else DeliverPolicy.BY_START_SEQUENCE
-            ),
-            opt_start_seq=None if by_time else max(1, self._start.sequence),
+            deliver_policy=policy,
+            opt_start_seq=max(1, self._start.sequence) if by_sequence else None,
             opt_start_time=self._start.time,
             filter_subjects=self._filters,
             ack_policy=AckPolicy.NONE,

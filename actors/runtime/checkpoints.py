@@ -13,12 +13,13 @@ from events.base import Position
 from events.commit import Head
 from events.entity import EntityParked
 from events.reader import OrderedReader, Start
-from events.subjects import CHECKPOINT_STREAM, checkpoint_subject
+from events.subjects import CHECKPOINT_STREAM, bucket_in, checkpoint_subject
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
     from events.log import Log
+    from events.reader import Message
 
 FORMAT = 1
 PART_BYTES_MAX = 512 * 1024
@@ -129,31 +130,55 @@ class Checkpoints:
 
         `before` takes only those as of at most that sequence of the log.
         """
-        found: dict[tuple[str, int], dict[int, list[Part]]] = {}
         filters = [f"sfk.{kind}.>" for kind in kinds]
-        reader = OrderedReader(self._log.client, CHECKPOINT_STREAM, filters, Start())
+        if before is None:
+            newest = await self._read(filters, Start(newest_only=True))
+            if all(newest.values()):
+                return _whole(newest)
+        return _whole(await self._read(filters, Start(), before))
+
+    async def _read(
+        self, filters: Sequence[str], start: Start, before: int | None = None
+    ) -> dict[tuple[str, int], Checkpoint | None]:
+        """Read the newest whole checkpoint of each bucket that has parts at all."""
+        found: dict[tuple[str, int], list[Part]] = {}
+        reader = OrderedReader(self._log.client, CHECKPOINT_STREAM, filters, start)
         try:
-            if await reader.open() == 0:
-                return {}
-            async for batch in reader.batches():
+            waiting = await reader.open()
+            async for batch in _until_read(reader, waiting):
                 for message in batch:
+                    parts = found.setdefault(bucket_in(message.subject), [])
                     part = self._decode(message.payload)
                     if part and (before is None or part.sequence <= before):
-                        bucket = found.setdefault((part.kind, part.bucket), {})
-                        bucket.setdefault(part.sequence, []).append(part)
-                if batch[-1].pending == 0:
-                    break
+                        parts.append(part)
         finally:
             await reader.close()
-        whole = {key: _newest_whole(bucket) for key, bucket in found.items()}
-        return {key: checkpoint for key, checkpoint in whole.items() if checkpoint}
+        return {bucket: _newest_whole(parts) for bucket, parts in found.items()}
 
 
-def _newest_whole(bucket: dict[int, list[Part]]) -> Checkpoint | None:
-    for sequence in sorted(bucket, reverse=True):
-        parts = {part.part: part for part in bucket[sequence]}
-        if len(parts) == next(iter(parts.values())).parts:
-            return _unpack(sequence, parts)
+async def _until_read(reader: OrderedReader, waiting: int) -> AsyncIterator[list[Message]]:
+    """Give what waited to be read when a reader was opened."""
+    if waiting:
+        async for batch in reader.batches():
+            yield batch
+            if batch[-1].pending == 0:
+                return
+
+
+def _whole(
+    found: Mapping[tuple[str, int], Checkpoint | None],
+) -> dict[tuple[str, int], Checkpoint]:
+    return {bucket: checkpoint for bucket, checkpoint in found.items() if checkpoint}
+
+
+def _newest_whole(parts: Sequence[Part]) -> Checkpoint | None:
+    """Give the newest checkpoint of which all parts are there, if its states can be read."""
+    by_sequence: dict[int, dict[int, Part]] = {}
+    for part in parts:
+        by_sequence.setdefault(part.sequence, {})[part.part] = part
+    for sequence, held in sorted(by_sequence.items(), reverse=True):
+        if len(held) == next(iter(held.values())).parts:
+            return _unpack(sequence, held)
     return None
 
 

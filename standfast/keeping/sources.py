@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from events.archive import Archive, UnusableArchiveError
 from events.commit import digest_of
 from events.log_backup import Backup
-from events.reader import STORED_HEADER
+from events.message import STORED_HEADER
 from events.snapshots import restore_snapshot
 from events.state_stream import Content, ask_streams
 

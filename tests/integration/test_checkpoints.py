@@ -217,6 +217,28 @@ async def test_a_host_whose_namesake_began_after_it_writes_no_checkpoint(
     assert await Checkpoints(hosting.log).read(["service"]) == {}
 
 
+async def test_only_the_newest_checkpoint_is_read_unless_a_past_moment_is_asked_for(
+    hosting: Hosting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = await lived(hosting)
+    for _ in range(3):
+        await host.write_checkpoints()
+    read: list[bytes] = []
+    decode = Checkpoints._decode
+
+    def counted(self: Checkpoints, payload: bytes) -> object:
+        read.append(payload)
+        return decode(self, payload)
+
+    monkeypatch.setattr(Checkpoints, "_decode", counted)
+    newest = await Checkpoints(hosting.log).read(PLACED)
+    assert len(newest) == len(read) == 256 * len(PLACED)
+    read.clear()
+    head = await hosting.log.head_sequence()
+    assert (await Checkpoints(hosting.log).read(PLACED, before=head)).keys() == newest.keys()
+    assert len(read) == 3 * 256 * len(PLACED)
+
+
 async def test_a_past_moment_is_read_from_the_checkpoint_before_it(hosting: Hosting) -> None:
     host = await lived(hosting)
     alert = FireAlert(labels={"alertname": "A"}, severity="info", receivers=())
