@@ -69,7 +69,7 @@ class Kept:
             self._process = subprocess.Popen(
                 self.command,
                 cwd=self.directory,
-                env={**os.environ, **self.environment},
+                env={**_inherited(), **self.environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -87,3 +87,8 @@ class Kept:
             process.wait(STOP_SECONDS)
             await asyncio.sleep(AGAIN_SECONDS)
             self._launch()
+
+
+def _inherited() -> dict[str, str]:
+    """Give our environment without a measurement of coverage: it slows all, and kills lose it."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("COV")}

@@ -76,7 +76,7 @@ DRAWS: tuple[tuple[float, Callable[[random.Random], Fault]], ...] = (
     (14, _lose_next),
     (12, _lose_share),
     (14, _strike),
-    (8, lambda chance: Freeze(chance.choice((*HOSTS, "executor", "evaluator", "projector")))),
+    (8, lambda chance: Freeze(chance.choice((*HOSTS, *ROLES)))),
     (3, lambda _chance: Freeze("log")),
     (9, lambda chance: Kill(chance.choice(HOSTS))),
     (9, lambda chance: Kill(chance.choice(ROLES))),
