@@ -1,17 +1,25 @@
-"""Why the log takes nothing, in words for people."""
+"""Why the log takes nothing, in words for people, and whether its server hangs."""
 
 from __future__ import annotations
 
 import asyncio
 import shutil
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 from nats.js.errors import Error as JetStreamError
 
+from actors.runtime.commands import NoAnswerError
+from events.log import LogUnavailableError
+from events.subjects import STATE_SUBJECTS
+from standfast.hosts_asked import ask_hosts, host_names
+
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from nats.js.api import StreamInfo
 
     from events.log import Log
 
@@ -21,30 +29,57 @@ FULL_SHARE = 0.98
 MIB = 1024 * 1024
 
 
-async def diagnose(log: Log, log_directory: Path | None) -> str:
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """Why; `hangs` where the log's server is there and does not answer."""
+
+    reason: str
+    hangs: bool = False
+
+
+async def diagnose(log: Log, log_directory: Path | None) -> Diagnosis:
     """Say why; `log_directory` is given where the log is on this machine."""
     if log_directory is not None and _is_full(log_directory):
-        return "its disk is full"
+        return Diagnosis("its disk is full")
     if not log.client.is_connected:
-        return "its server does not run, or can't be reached"
+        return Diagnosis("its server does not run, or can't be reached")
     try:
         async with asyncio.timeout(ASK_SECONDS):
             info = await log.client.jsm().stream_info(log.stream)
     except NoRespondersError:
-        return "its server keeps nothing any more: its disk failed, or is full"
+        return Diagnosis("its server keeps nothing any more: its disk failed")
     except TimeoutError:
-        return "its server does not answer: it is stopped, or hangs"
+        return Diagnosis("its server does not answer: it is stopped, or hangs", hangs=True)
     except JetStreamError:
-        return "its server refuses: its disk failed, or it has reached its limit"
+        return Diagnosis("its server refuses: its disk failed, or it is at its limit")
     except (NatsError, OSError):
-        return "its server can't be reached"
+        return Diagnosis("its server can't be reached")
+    return _of_stream(info) or await _of_hosts(log)
+
+
+def _of_stream(info: StreamInfo) -> Diagnosis | None:
     limit = info.config.max_bytes or 0
     if limit > 0 and info.state.bytes > limit * FULL_SHARE:
-        return f"it is full: it has reached its limit of {limit / MIB:.1f} MiB"
-    return "it can be read, but no host writes into it"
+        return Diagnosis(f"it is full: it has reached its limit of {limit / MIB:.1f} MiB")
+    if info.config.subjects != [STATE_SUBJECTS]:
+        return Diagnosis("it is closed, as while it is restored")
+    return None
+
+
+async def _of_hosts(log: Log) -> Diagnosis:
+    """Where the log can be read, the hosts do not write, or it takes nothing of them."""
+    try:
+        asked = await ask_hosts(log.client, await host_names(log), entities=False)
+    except (LogUnavailableError, NoAnswerError, NatsError, OSError):
+        return Diagnosis("it can't be read")
+    silent = [host.name for host in asked.hosts if not (host.answered and host.ready)]
+    if silent:
+        return Diagnosis(f"it can be read, but these do not write into it: {', '.join(silent)}")
+    return Diagnosis("it can be read, but takes nothing: look at its disk")
 
 
 def _is_full(directory: Path) -> bool:
+    """Say whether the disk of a directory has no room to speak of."""
     try:
         return shutil.disk_usage(directory).free < FREE_BYTES_MIN
     except OSError:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from actors.runtime.service_book import Page
     from evaluation.thresholds import Conclusion
+    from standfast.emergency.diagnosis import Diagnosis
     from standfast.emergency.records import LostAgain, Record, Returned
 
 EMERGENCY_SECONDS = 10.0
@@ -39,17 +40,18 @@ class Emergency:
         self.outage: Outage | None = outage_in(self._spool.records)
         self.judge = Judge()
 
-    def begin(self, since: datetime, reason: str, pages: Mapping[str, Page]) -> None:
+    def begin(self, since: datetime, diagnosis: Diagnosis, pages: Mapping[str, Page]) -> None:
         """From now on what is concluded is told without the log."""
         down = {name: state for name, page in pages.items() if (state := _down(page)) is not None}
         began = Began(
             outage=new_id(),
             since=since,
-            reason=reason,
+            reason=diagnosis.reason,
+            hangs=diagnosis.hangs,
             services=len(self.judge.watching.services),
             down=tuple(sorted(down)),
         )
-        _LOGGER.error("emergency: %s", reason)
+        _LOGGER.error("emergency: %s", diagnosis.reason)
         self.outage = Outage(began=began)
         self._keep(began)
         late = [name for name, state in sorted(down.items()) if state.since > since - UNTOLD]

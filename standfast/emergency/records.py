@@ -16,7 +16,10 @@ _LOGGER = logging.getLogger(__name__)
 
 
 class Began(Value):
-    """The log takes nothing since then. `down` names what people knew to be down already."""
+    """The log takes nothing since then. `down` names what people knew to be down already.
+
+    `hangs`: its server is there and does not answer.
+    """
 
     kind: Literal["began"] = "began"
     outage: str
@@ -24,6 +27,7 @@ class Began(Value):
     reason: str
     services: NonNegativeInt
     down: tuple[str, ...] = ()
+    hangs: bool = False
 
 
 class Concluded(Value):

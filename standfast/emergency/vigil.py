@@ -69,9 +69,9 @@ class Vigil:
         unsaid_seconds = self.emergency.judge.overdue_seconds(self.book.pages, now)
         away_seconds = max(unsaid_seconds, self.writer.unacknowledged_seconds)
         if away_seconds >= EMERGENCY_SECONDS:
-            reason = await diagnose(self.log, self.log_directory)
+            diagnosis = await diagnose(self.log, self.log_directory)
             since = datetime.now(UTC) - timedelta(seconds=away_seconds)
-            self.emergency.begin(since, reason, self.book.pages)
+            self.emergency.begin(since, diagnosis, self.book.pages)
 
     async def _keep_merging(self) -> None:
         while True:

@@ -17,6 +17,7 @@ from effects.probes.scheduler import Scheduler
 from events.log import Log
 from events.server import connect
 from events.succession import watch_generation
+from standfast.emergency.diagnosis import Diagnosis
 from standfast.emergency.emergency import EMERGENCY_SECONDS, Emergency
 from standfast.emergency.merging import Merger
 from standfast.emergency.vigil import LOOK_SECONDS
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 NAME = "prober"
 JOIN_SECONDS = 0.2
-UNREACHABLE = "it can't be joined: its server does not run, or does not answer"
+UNREACHABLE = Diagnosis("it can't be joined: its server does not run, or does not answer")
 _LOGGER = logging.getLogger(__name__)
 
 

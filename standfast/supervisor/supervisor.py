@@ -25,6 +25,7 @@ from standfast.paths import StateDirectory, write_private
 from standfast.running import SUPERVISOR, say_build
 from standfast.runtime import Runtime
 from standfast.supervisor.hosts import Hosts, HostsFailedError
+from standfast.supervisor.log_keeper import LogKeeper
 from standfast.supervisor.ports import kept_port
 from standfast.supervisor.processes import LOG, ROLES, WATCHDOG, log_spec, role_spec
 
@@ -183,6 +184,7 @@ class Supervisor:
         if not self.loaded.configuration.log.url:
             specs.append(log_spec(self.directory))
             self._spawn(self._hosts.keep_log_storing())
+            self._spawn(LogKeeper(self.directory, self.children).keep())
         for spec in specs:
             self._spawn(self._keep(spec))
         self._spawn(self._hosts.keep())

@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -19,63 +18,12 @@ from standfast.runtime import Situation
 from tests.fixtures.nats import NatsServer
 from tests.flow import Flow, broken, check, configure, flowing, hosted, lost_of
 from tests.hosting import Hosting
+from tests.small_disk import SmallDisk
 from tests.standing import Standing
 from tests.waiting import until
 
 SMALL = StreamLimits(telemetry_bytes_max=4 << 20, checkpoint_bytes_max=4 << 20)
-DISK = "24m"
 WAITING = 30
-
-
-@dataclass
-class SmallDisk:
-    """A tmpfs in a mount namespace of its own, which lives as long as its holder."""
-
-    place: Path
-    holder: subprocess.Popen[bytes] = field(init=False)
-
-    def __post_init__(self) -> None:
-        script = f'mount -t tmpfs -o size={DISK} tmpfs "$1" && echo mounted && exec sleep 600'
-        self.holder = subprocess.Popen(
-            [
-                shutil.which("unshare") or "unshare",
-                "--mount",
-                "sh",
-                "-c",
-                script,
-                "sh",
-                str(self.place),
-            ],
-            stdout=subprocess.PIPE,
-        )
-        assert self.holder.stdout is not None
-        if self.holder.stdout.readline() != b"mounted\n":
-            pytest.skip("needs the right to mount")
-
-    @property
-    def inside(self) -> Path:
-        """The tmpfs, as it is seen from outside its namespace."""
-        return Path(f"/proc/{self.holder.pid}/root{self.place}")
-
-    def fill(self) -> None:
-        """Leave not one byte."""
-        file = os.open(self.inside / "ballast", os.O_CREAT | os.O_WRONLY)
-        for size in (65536, 4096, 1):
-            try:
-                while True:
-                    os.write(file, b"x" * size)
-            except OSError:
-                continue
-        os.close(file)
-
-    def free(self) -> None:
-        """Give the room back."""
-        (self.inside / "ballast").unlink()
-
-    def end(self) -> None:
-        """End the holder; the disk is gone with it."""
-        self.holder.kill()
-        self.holder.communicate()
 
 
 class OnSmallDisk(NatsServer):

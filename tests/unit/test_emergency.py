@@ -9,6 +9,7 @@ from actors.runtime.service_book import Page
 from actors.service import Down, Healthy, Unproven, Watched
 from evaluation.series import Reading
 from events.service import ServiceSettings, TcpCheck
+from standfast.emergency.diagnosis import Diagnosis
 from standfast.emergency.emergency import Emergency
 from standfast.emergency.reading import OutageReader
 from standfast.emergency.records import Began, Concluded, LostAgain, Outage, Returned, outage_in
@@ -52,7 +53,7 @@ class Prober:
         return self.emergency.judge.overdue_seconds(self.pages, seconds)
 
     def begin(self, seconds: float = 0.0) -> None:
-        self.emergency.begin(at(seconds), "it hangs", self.pages)
+        self.emergency.begin(at(seconds), Diagnosis("it hangs"), self.pages)
 
     @property
     def said(self) -> list[tuple[str, str]]:

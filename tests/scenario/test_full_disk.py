@@ -1,0 +1,90 @@
+"""When the disk of all that Standfast keeps is full, people are told, and it mends itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from events.server import connect
+from events.streams import StreamLimits, ensure_streams
+from tests.fixtures.nats import NatsServer
+from tests.hurting import Service, configuration
+from tests.receiver import Receiver
+from tests.small_disk import SharedDisk
+from tests.standing import Standing
+from tests.waiting import until
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
+
+SMALL = StreamLimits(telemetry_bytes_max=8 << 20, checkpoint_bytes_max=8 << 20)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[SharedDisk]:
+    place = tmp_path / "disk"
+    place.mkdir()
+    found = SharedDisk(place)
+    yield found
+    found.end()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as found:
+        yield found
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    found = Service()
+    yield found
+    found.stop()
+
+
+@pytest.fixture
+async def standing(
+    tmp_path: Path, disk: SharedDisk, receiver: Receiver, service: Service
+) -> AsyncIterator[Standing]:
+    config = tmp_path / "standfast.yaml"
+    config.write_text(configuration(receiver.url, {"db": service.port}))
+    state = disk.place / "state"
+    await _make_small_log(state / "log")
+    found = Standing(state, config)
+    found.start()
+    await found.wait_ready()
+    yield found
+    found.stop()
+
+
+async def _make_small_log(directory: Path) -> None:
+    """Make the streams of a log that fits on the disk."""
+    server = NatsServer(directory)
+    server.start()
+    client = await connect(server.address, "test")
+    await ensure_streams(client, SMALL)
+    await client.close()
+    server.stop()
+
+
+@pytest.mark.timeout(300)
+async def test_a_full_disk_is_told_and_when_there_is_room_all_goes_on_by_itself(
+    standing: Standing, receiver: Receiver, service: Service, disk: SharedDisk
+) -> None:
+    disk.fill()
+    service.stop()
+    await until(lambda: receiver.told("ServiceDown") == ["firing"], 30)
+    await until(lambda: receiver.told("LogAway") == ["firing"], 30)
+    page = next(one for one in receiver.ledger if one["commonLabels"]["alertname"] == "LogAway")
+    assert "its disk is full" in page["commonAnnotations"]["summary"]
+    disk.free()
+    await until(lambda: "resolved" in receiver.told("LogAway"), 120)
+    service.start()
+    await until(lambda: receiver.told("ServiceDown") == ["firing", "resolved"], 60)
+    facts = await standing.get("/api/events?kind=service&id=db&limit=100")
+    went_down = [one for one in facts["events"] if one["type"].endswith("went_down.v1")]
+    assert len(went_down) == 1
+    await standing.wait_for("/healthz", bool, 30)
+    await standing.run("verify")
