@@ -11,7 +11,7 @@ from nats.js.errors import NotFoundError
 
 from events.log import Log
 from events.server import connect
-from standfast.doctor import log, machine, processes, ray
+from standfast.doctor import emergency, log, machine, processes, ray
 from standfast.doctor.finding import Finding, Patient, error
 from standfast.doctor.words import translated
 from standfast.running import supervisor_pid
@@ -34,9 +34,13 @@ CHECKS: tuple[Check, ...] = (
     machine.nats_server,
     processes.supervisor,
     processes.processes,
+    emergency.watchdog,
+    emergency.spool,
     log.streams,
     processes.heartbeats,
     log.hosts,
+    log.policies,
+    ray.head,
     ray.token,
     processes.web,
     log.projections,

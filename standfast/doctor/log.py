@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from nats.js.errors import NotFoundError
 
+from actors.runtime.store import Store
+from effects.recovery.process import ChildProcesses
 from events.build import build_id
 from events.log import stored_at
+from events.placement import BucketRange
 from events.subjects import CHECKPOINT_STREAM, TELEMETRY_STREAM
 from projections.base import moment_text
 from projections.catalogue import PROJECTIONS
@@ -23,11 +26,14 @@ from projections.reading import (
 )
 from standfast.doctor.finding import error, ok, warning
 from standfast.hosts_asked import ask_hosts, host_names
+from standfast.running import pid_of
+from standfast.supervisor.processes import LOG
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from actors.runtime.description import Described
+    from actors.runtime.entity import Entity
     from standfast.doctor.finding import Finding, Patient
 
 LAG_WARNING = 1_000
@@ -42,7 +48,7 @@ async def streams(patient: Patient) -> list[Finding]:
     if patient.log is None:
         if patient.supervisor_pid is None:
             return []
-        return [error("log", f"it can't be reached: {patient.trouble}", "standfast up")]
+        return [_unreachable(patient)]
     manager = patient.log.client.jsm()
     shown = []
     for name in (patient.log.stream, TELEMETRY_STREAM, CHECKPOINT_STREAM):
@@ -52,6 +58,34 @@ async def streams(patient: Patient) -> list[Finding]:
             return [error("log", f"its stream {name} is missing", "standfast up")]
         shown.append(f"{name.removeprefix('STANDFAST_').lower()} {state.bytes / MIB:.1f} MiB")
     return [ok("log", ", ".join(shown)), *await _clock_against_log(patient)]
+
+
+def _unreachable(patient: Patient) -> Finding:
+    """Say what is known of a log that can't be joined: its process may be there all the same."""
+    pid = pid_of(ChildProcesses(patient.directory.processes), LOG)
+    text = f"it can't be reached: {patient.trouble}"
+    if pid is None:
+        return error("log", text, "standfast up")
+    look = f"tail -n 50 {patient.directory.processes / 'log.log'}"
+    return error("log", f"{text}; its server is there, as pid {pid}", look)
+
+
+async def policies(patient: Patient) -> list[Finding]:
+    """Look whether the orders of every policy are carried out."""
+    if patient.log is None or patient.supervisor_pid is None:
+        return []
+    loaded = await Store(patient.log).load([BucketRange(kind="policy")])
+    waiting = {
+        address.id: len(entity.state.outbox) for address, entity in loaded.items() if _waits(entity)
+    }
+    if not waiting:
+        return [ok("policies", f"the orders of all {len(loaded)} are carried out")]
+    shown = ", ".join(f"{name} {count}" for name, count in sorted(waiting.items()))
+    return [warning("policies", f"orders wait for an answer: {shown}", "standfast actors")]
+
+
+def _waits(entity: Entity) -> bool:
+    return entity.quarantine is None and bool(entity.state.outbox)
 
 
 async def _clock_against_log(patient: Patient) -> list[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -15,7 +16,7 @@ from effects.recovery.process import ChildProcesses
 from events.address import encode_token
 from events.subjects import TELEMETRY_STREAM, telemetry_subject
 from events.telemetry_log import HEARTBEAT
-from standfast.doctor.finding import error, ok
+from standfast.doctor.finding import error, ok, warning
 from standfast.doctor.words import translated
 from standfast.running import SUPERVISOR, pid_of, processes_of
 from standfast.supervisor.processes import LOG, ROLES
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 SILENT_SECONDS = 5.0
 ANSWER_SECONDS = 2.0
 TAIL_BYTES = 4_000
+YOUNG_SECONDS, OLD_SECONDS = 45.0, 180.0
+"""A process so young below a supervisor so old was started again: it may be in a loop."""
 
 
 async def supervisor(patient: Patient) -> list[Finding]:
@@ -50,13 +53,33 @@ async def processes(patient: Patient) -> list[Finding]:
     for one in processes_of(patient.directory):
         if one.name == SUPERVISOR or (external and one.name == LOG):
             continue
-        if one.state == "running":
-            found.append(ok(f"process {one.name}", f"runs as pid {one.pid}"))
-            continue
         path = patient.directory.processes / f"{one.name}.log"
-        text = f"it does not run; its last words: {translated(_last_words(path))}"
-        found.append(error(f"process {one.name}", text, f"tail -n 50 {path}"))
+        if one.pid is not None:
+            found.append(look_at(one.name, one.pid, path, patient.supervisor_pid))
+        else:
+            text = f"it does not run; its last words: {translated(_last_words(path))}"
+            found.append(error(f"process {one.name}", text, f"tail -n 50 {path}"))
     return found
+
+
+def look_at(name: str, pid: int, path: Path, supervisor: int) -> Finding:
+    """Say how a process is that runs: it may be stopped, or have been started again and again."""
+    named = f"process {name}"
+    try:
+        process = psutil.Process(pid)
+        is_stopped = process.status() == psutil.STATUS_STOPPED
+        age_seconds = time.time() - process.create_time()
+        up_seconds = time.time() - psutil.Process(supervisor).create_time()
+    except psutil.Error:
+        return ok(named, f"runs as pid {pid}")
+    if is_stopped:
+        text = f"it is stopped (pid {pid}): somebody sent it a signal"
+        return error(named, text, f"kill -CONT {pid}")
+    if age_seconds < YOUNG_SECONDS < OLD_SECONDS < up_seconds:
+        said = translated(_last_words(path))
+        text = f"it was started again {age_seconds:.0f} s ago; its last words: {said}"
+        return warning(named, text, f"tail -n 50 {path}")
+    return ok(named, f"runs as pid {pid}")
 
 
 def _last_words(path: Path) -> str:

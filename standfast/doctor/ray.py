@@ -18,6 +18,27 @@ if TYPE_CHECKING:
     from standfast.doctor.finding import Finding, Patient
 
 MODE = "RAY_AUTH_MODE=token"
+PARTS = ("gcs_server", "raylet")
+
+
+async def head(patient: Patient) -> list[Finding]:
+    """Look whether the head that runs has its store (GCS) and its node process."""
+    pid = pid_of(ChildProcesses(patient.directory.processes), RAY)
+    if pid is None:
+        return []
+    names = await asyncio.to_thread(_family_names, pid)
+    missing = [name for name in PARTS if name not in names]
+    if missing:
+        text = f"its head runs without {' and '.join(missing)}; the supervisor starts Ray anew"
+        return [error("ray", text, f"tail -n 50 {patient.directory.processes / 'ray.log'}")]
+    return []
+
+
+def _family_names(pid: int) -> set[str]:
+    try:
+        return {child.name() for child in psutil.Process(pid).children(recursive=True)}
+    except psutil.Error:
+        return set()
 
 
 async def token(patient: Patient) -> list[Finding]:

@@ -11,6 +11,8 @@ from events.base import Value
 if TYPE_CHECKING:
     from pathlib import Path
 
+STATUS = "status.json"
+
 
 class OpenPage(Value):
     """A page that is open: what it says, since when, and who has heard it."""

@@ -27,7 +27,7 @@ from standfast.watchdog.outages import OutagePages, Settling
 from standfast.watchdog.pages import Changed, Left, Opened
 from standfast.watchdog.pulse import PulseFile
 from standfast.watchdog.sight import Sight, supervised_seconds
-from standfast.watchdog.status import OpenPage, WatchdogStatus, write_status
+from standfast.watchdog.status import STATUS, OpenPage, WatchdogStatus, write_status
 from standfast.watchdog.telling import Teller
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from standfast.watchdog.sight import Absence
 
 LOOK_SECONDS = 0.5
-JOURNAL, STATUS = "journal", "status.json"
+JOURNAL = "journal"
 KEPT_SECONDS = 600.0
 STATUS_SECONDS = 2.0
 SILENT_LOG_SECONDS = 30.0

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
 import shutil
+import signal
 import socket
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import psutil
@@ -20,9 +23,13 @@ from standfast.doctor import examine as examining
 from standfast.doctor import machine, processes, ray
 from standfast.doctor.examine import examine
 from standfast.doctor.finding import Patient
+from standfast.emergency.diagnosis import Diagnosis
+from standfast.emergency.emergency import Emergency
 from standfast.running import supervisor_pid
+from standfast.watchdog.status import STATUS, OpenPage, WatchdogStatus, write_status
 from tests.history import AUTHOR, Recorder
 from tests.incident import live_through_an_outage
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -179,3 +186,51 @@ async def test_a_check_that_fails_is_a_finding_and_stops_no_other(
     assert (first.name, first.state) == ("broken check", "error")
     assert "disk of the log is full" in first.message
     assert second.name == "disk"
+
+
+async def test_a_stopped_process_is_named_with_the_command_that_helps(stand: Stand) -> None:
+    path = stand.directory.processes / "log.log"
+    sleeper = await asyncio.create_subprocess_exec("sleep", "60")
+    sleeper.send_signal(signal.SIGSTOP)
+    await until(lambda: psutil.Process(sleeper.pid).status() == psutil.STATUS_STOPPED)
+    found = processes.look_at("log", sleeper.pid, path, os.getpid())
+    sleeper.kill()
+    await sleeper.wait()
+    assert (found.state, found.command) == ("error", f"kill -CONT {sleeper.pid}")
+
+
+async def test_what_waits_for_the_log_and_a_watchdog_that_is_away_are_named(
+    history: Stand,
+) -> None:
+    emergency = Emergency(history.directory.emergency)
+    emergency.begin(datetime.now(UTC), Diagnosis("its disk is full"), {})
+    with supervised(history):
+        found = by_name(await examine(history.directory))
+        assert found["emergency"].state == found["watchdog"].state == "error"
+        assert "its disk is full" in found["emergency"].message
+        emergency.end()
+        _watch(history, datetime.now(UTC))
+        found = by_name(await examine(history.directory))
+        assert "emergency" not in found
+        assert found["page"].message.startswith("Standfast is silent")
+        assert "team could not be told: refused" in found["receivers"].message
+        assert found["dead man's switch"].state == "error"
+        _watch(history, datetime.now(UTC) - timedelta(minutes=5))
+        found = by_name(await examine(history.directory))
+        assert "it does not watch" in found["watchdog"].message
+    emergency.close()
+
+
+def _watch(stand: Stand, now: datetime) -> None:
+    """Leave what a watchdog says of itself."""
+    page = OpenPage(alert="StandfastSilent", summary="Standfast is silent", opened=now, heard=())
+    status = WatchdogStatus(
+        written=now,
+        heard=now,
+        is_fresh=True,
+        pages=(page,),
+        troubles={"team": "refused"},
+        dead_man_trouble="https://example.org could not be reached",
+    )
+    stand.directory.watchdog.mkdir(exist_ok=True)
+    write_status(stand.directory.watchdog / STATUS, status)
