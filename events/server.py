@@ -43,6 +43,15 @@ class ServerAddress:
 
 def find_server() -> Path:
     """Find a nats-server of a version that will do. Raises `ServerUnusableError`."""
+    return _found()[0]
+
+
+def installed_version() -> str:
+    """Give the version of the nats-server that would be started now, as in `2.15.1`."""
+    return _found()[1]
+
+
+def _found() -> tuple[Path, str]:
     beside = Path(sys.executable).parent / "nats-server"
     found = str(beside) if beside.exists() else shutil.which("nats-server")
     if found is None:
@@ -54,7 +63,7 @@ def find_server() -> Path:
         wanted = ".".join(str(part) for part in VERSION_MIN)
         message = f"{found} is {answer.stdout.strip() or 'unusable'}; at least {wanted} is needed"
         raise ServerUnusableError(message)
-    return Path(found)
+    return Path(found), ".".join(numbers.groups())
 
 
 def free_port() -> int:

@@ -19,6 +19,15 @@ def main() -> None:
         from standfast.roles.process import main as run_process  # noqa: PLC0415
 
         sys.exit(run_process(sys.argv[2:]))
+    if sys.argv[1:2] == ["preflight"]:
+        from standfast.preflight import main as look  # noqa: PLC0415
+
+        sys.exit(look(sys.argv[2:]))
+    if sys.argv[1:2] == ["upgrade"]:  # its own code is what may be broken
+        from standfast.preflight import trouble  # noqa: PLC0415
+
+        if wrong := trouble():
+            sys.exit(f"standfast: nothing was changed: {wrong}")
     from standfast.cli import run  # noqa: PLC0415
 
     run()

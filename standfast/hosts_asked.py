@@ -98,10 +98,15 @@ def _unhosted(entity: Entity, host: Described | None, supervisor_pid: int | None
         "state": "parked" if quarantine else state_name(entity.state),
         "sequence": entity.head.sequence,
         "parked": quarantine.error if quarantine else "",
-        "host": host.name if host else SUPERVISOR,
+        "host": entity.address.id if entity.address.kind == "host" else SUPERVISOR,
         "node": host.node if host else "",
-        "pid": (host.pid or None) if host else supervisor_pid,
+        "pid": (host.pid or None) if host else _writer_pid(entity, supervisor_pid),
     }
+
+
+def _writer_pid(entity: Entity, supervisor_pid: int | None) -> int | None:
+    """Give the pid of who writes an entity; a host that was replaced has none any more."""
+    return None if entity.address.kind == "host" else supervisor_pid
 
 
 async def ask_hosts(client: Client, names: list[str], *, entities: bool = True) -> Hosted:

@@ -39,6 +39,11 @@ class StateDirectory:
         return self.root / "configuration.json"
 
     @property
+    def upgrade(self) -> Path:
+        """The account of the newest upgrade."""
+        return self.root / "upgrade.json"
+
+    @property
     def log(self) -> Path:
         """The embedded nats-server's configuration and data."""
         return self.root / "log"

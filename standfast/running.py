@@ -29,6 +29,11 @@ class ProcessState(Value):
     pid: int | None = None
     build: str = ""
 
+    @property
+    def says_build(self) -> bool:
+        """Say whether it is a process of our own code, and not the log's server or Ray."""
+        return self.name not in (LOG, RAY)
+
 
 def supervisor_pid(directory: StateDirectory) -> int | None:
     """Give the pid of the supervisor that holds the state directory, or None.

@@ -20,24 +20,35 @@ from events.server import free_port
 from tests.waiting import is_gone
 
 READY_SECONDS = 90.0
+RUN_SECONDS = 150.0
 ROOT = Path(__file__).absolute().parent.parent
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    returncode: int
+    output: str
+    errors: str
 
 
 @dataclass
 class Standing:
-    """One `standfast up` with a state directory and port of its own."""
+    """One `standfast up` with a state directory and port of its own, from a folder of packages."""
 
     directory: Path
     config: Path | None = None
     python: str = sys.executable
     is_told_where: bool = True
+    root: Path = ROOT
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
     @property
     def environment(self) -> dict[str, str]:
         """What commands beside it need to find it, and our packages where they are told."""
-        ours = {"PYTHONPATH": str(ROOT)} if self.is_told_where else {}
+        ours = {"PYTHONPATH": str(self.root)} if self.is_told_where else {}
         return {**os.environ, "STANDFAST_STATE_DIR": str(self.directory), **ours}
 
     @property
@@ -103,6 +114,12 @@ class Standing:
 
     async def run(self, *arguments: str, code: int = 0) -> str:
         """Run a command beside it, and give its output."""
+        ended = await self.run_to_end(*arguments)
+        assert ended.returncode == code, f"{arguments}: {ended.output}{ended.errors}"
+        return ended.output
+
+    async def run_to_end(self, *arguments: str) -> Ended:
+        """Run a command beside it, however it ends."""
         process = await asyncio.create_subprocess_exec(
             self.python,
             "-m",
@@ -113,9 +130,8 @@ class Standing:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
-        output, errors = await asyncio.wait_for(process.communicate(), 60)
-        assert process.returncode == code, f"{arguments}: {output.decode()}{errors.decode()}"
-        return output.decode()
+        output, errors = await asyncio.wait_for(process.communicate(), RUN_SECONDS)
+        return Ended(process.returncode or 0, output.decode(), errors.decode())
 
     async def json(self, *arguments: str) -> Any:
         """Run a command with `--json`, and give what it printed."""

@@ -11,7 +11,7 @@ from actors.base import Tick
 from actors.runtime.commands import Answer, Outcome
 from actors.runtime.drain import BucketLostError, Drainer
 from actors.runtime.entity import Entity
-from actors.runtime.letters import PARK, Letter, ParkEntity
+from actors.runtime.letters import PARK, RELEASE, Letter, ParkEntity, ReleaseEntity
 from events.base import Origin
 from events.ids import new_id
 from events.surroundings import monotonic_seconds
@@ -20,11 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
+    from actors.base import Command
     from actors.runtime.crew import Crew
     from actors.runtime.handing import Handing
     from actors.runtime.store import Entities
     from actors.runtime.timers import Timers
     from events.address import EntityAddress
+    from events.entity import EntityParked
 
 MAILBOX_MAX = 1_000
 SETTLE_SECONDS = 0.002
@@ -116,15 +118,18 @@ class Mailroom:
         if entity.quarantine is not None:
             self.timers.forget(entity.address)
             self.handing.forget(entity.address)
-            self._commit_quarantine(entity)
+            self._settle_quarantine(entity)
             return
         self.timers.arm(entity.address, entity.decider.due(entity.state))
         self.handing.offer(entity)
 
-    def _commit_quarantine(self, entity: Entity) -> None:
-        """What could not be read is parked for all to see, once."""
+    def _settle_quarantine(self, entity: Entity) -> None:
+        """What can't be read is parked for all to see, once, and until a build can read it."""
         if entity.unreadable is not None and entity.parked is None:
-            self.submit(entity, _park_letter(self._origin()))
+            self.submit(entity, _own_letter(PARK, self._origin(), ParkEntity()))
+        elif entity.unreadable is None and entity.parked is not None and _is_read(entity.parked):
+            reason = f"this build reads commit {entity.parked.sequence}"
+            self.submit(entity, _own_letter(RELEASE, self._origin(), ReleaseEntity(reason=reason)))
 
     def tick(self, address: EntityAddress) -> None:
         """Tell an entity that something of its own is due."""
@@ -175,5 +180,10 @@ def _may_sleep(entity: Entity) -> bool:
     return not (is_busy or entity.is_asleep or entity.quarantine)
 
 
-def _park_letter(origin: Origin) -> Letter:
-    return Letter(PARK, {}, origin, lambda _answer: None, ParkEntity())
+def _is_read(parked: EntityParked) -> bool:
+    """Say whether an entity was parked over bytes, which another build has read by now."""
+    return parked.where == "decode"
+
+
+def _own_letter(name: str, origin: Origin, command: Command) -> Letter:
+    return Letter(name, command.model_dump(), origin, lambda _answer: None, command)

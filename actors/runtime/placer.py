@@ -1,10 +1,12 @@
-"""The placer: a short-lived Ray driver that makes the hosts that are missing, then leaves."""
+"""The placer: a short-lived Ray driver that ends and makes hosts as it is told, then leaves."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import ray
@@ -15,12 +17,18 @@ from actors.runtime.ray_host import NAMESPACE, HostActor, Join
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-ANSWER_SECONDS = 30.0
+ANSWER_SECONDS = 60.0
+END_SECONDS = 5.0
+LOOK_SECONDS = 0.05
 
 
-def place(address: str, runtime_path: str, names: Sequence[str]) -> dict[str, int]:
-    """Make each named host that does not live, and give the hosts' pids."""
+def place(
+    address: str, runtime_path: str, names: Sequence[str], ended: Sequence[str] = ()
+) -> dict[str, int]:
+    """End hosts for good, then make each named one that does not live; gives the hosts' pids."""
     ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, configure_logging=False)
+    for name in ended:
+        _end(name)
     actors = {name: _get_or_make(name, runtime_path) for name in names}
     return {name: _pid(name, actor, runtime_path) for name, actor in actors.items()}
 
@@ -38,6 +46,16 @@ def _get_or_make(name: str, runtime_path: str) -> Any:  # noqa: ANN401  (Ray's h
     return actor.remote(Join(name, runtime_path))
 
 
+def _end(name: str) -> None:
+    """End a host so that Ray does not start it again; its name is free when it is gone."""
+    with contextlib.suppress(ValueError):  # there is no such host
+        ray.kill(ray.get_actor(name, namespace=NAMESPACE), no_restart=True)
+        until = time.monotonic() + END_SECONDS
+        while time.monotonic() < until:
+            ray.get_actor(name, namespace=NAMESPACE)
+            time.sleep(LOOK_SECONDS)
+
+
 def _pid(name: str, actor: Any, runtime_path: str) -> int:  # noqa: ANN401
     """Ask a host for its pid; one that does not answer is made anew, once."""
     try:
@@ -48,14 +66,15 @@ def _pid(name: str, actor: Any, runtime_path: str) -> int:  # noqa: ANN401
 
 
 def main() -> int:
-    """Place the hosts named on the command line; prints their pids as JSON."""
+    """End and place the hosts named on the command line; prints the pids of those that live."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--address", required=True)
     parser.add_argument("--runtime", required=True)
-    parser.add_argument("names", nargs="+")
+    parser.add_argument("--end", action="append", default=[], metavar="NAME")
+    parser.add_argument("names", nargs="*")
     arguments = parser.parse_args()
     try:
-        pids = place(arguments.address, arguments.runtime, arguments.names)
+        pids = place(arguments.address, arguments.runtime, arguments.names, arguments.end)
     except (RayError, GetTimeoutError, ConnectionError, ValueError, RuntimeError) as error:
         sys.stderr.write(f"hosts could not be placed: {type(error).__name__}: {error}\n")
         return 1

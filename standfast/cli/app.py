@@ -19,6 +19,7 @@ from standfast.cli import (
     replay,
     status,
     up,
+    upgrade,
     verify,
     why,
 )
@@ -38,6 +39,7 @@ app = typer.Typer(
 )
 GROUPS = (
     up,
+    upgrade,
     check_config,
     status,
     actors,

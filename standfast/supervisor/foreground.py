@@ -13,8 +13,10 @@ from events.log import LogFullError, LogUnavailableError
 from standfast.config.apply import NotAppliedError
 from standfast.config.load import InvalidConfigurationError, load_file
 from standfast.supervisor.hosts import HostsFailedError
+from standfast.supervisor.keeping import StartFailedError
 from standfast.supervisor.readiness import NotReadyError, wait_until_ready
-from standfast.supervisor.supervisor import StartFailedError
+from standfast.supervisor.succession import become_successor, hear_signals, successor_trouble
+from standfast.upgrade_account import Account
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,25 +36,40 @@ EXPECTED = (
 
 @dataclass(slots=True)
 class Foreground:
-    """Runs a supervisor until SIGTERM or SIGINT; SIGHUP reads its file again."""
+    """Runs a supervisor until SIGTERM or SIGINT; SIGHUP reads its file again.
+
+    SIGUSR2 has it replaced by the code that is installed now, which goes on where it was.
+    """
 
     supervisor: Supervisor
     config: Path | None
     _told: asyncio.Event = field(default_factory=asyncio.Event)
     _edited: asyncio.Event = field(default_factory=asyncio.Event)
+    _asked: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> int:
         """Start, stay, and end everything; gives the exit code. Raises one of `EXPECTED`."""
         self._listen()
-        work = [asyncio.create_task(self._serve()), asyncio.create_task(self._told.wait())]
+        serving = asyncio.create_task(self._serve())
+        replacing = asyncio.create_task(self._wait_for_successor())
+        work = [serving, replacing, asyncio.create_task(self._told.wait())]
+        leaves = False
         try:
             await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
-            if work[0].done():
-                work[0].result()
+            leaves = replacing.done()
+            if serving.done():
+                leaves = self.supervisor.is_successor  # what it found running goes on without it
+                serving.result()
         finally:
-            self.supervisor.said("stopping")
             await end_tasks(work)
-            await self.supervisor.stop()
+            if leaves:
+                await self.supervisor.leave()
+            else:
+                self.supervisor.said("stopping")
+                await self.supervisor.stop()
+        if not replacing.cancelled():
+            replacing.result()
+            become_successor()
         return 0
 
     def _listen(self) -> None:
@@ -60,6 +77,21 @@ class Foreground:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._told.set)
         loop.add_signal_handler(signal.SIGHUP, self._edited.set)
+        loop.add_signal_handler(signal.SIGUSR2, self._asked.set)
+        hear_signals()
+
+    async def _wait_for_successor(self) -> None:
+        """Wait until what is installed is to take over, and is fit for it."""
+        directory = self.supervisor.directory
+        while True:
+            await self._asked.wait()
+            self._asked.clear()
+            if self.supervisor.is_upgrading:
+                continue
+            if not (trouble := await successor_trouble(self.config)):
+                return
+            self.supervisor.said(f"not upgraded: {trouble}")
+            Account(state="refused", reason=trouble).write(directory)
 
     async def _serve(self) -> None:
         await self.supervisor.start()

@@ -8,6 +8,7 @@ import secrets
 import shutil
 import time
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from actors.placement import PlaceBuckets
@@ -15,8 +16,8 @@ from actors.runtime.description import ask_host
 from actors.runtime.host import PLACEMENT_ADDRESS
 from actors.runtime.solo import SoloWriter
 from effects.recovery.child import Refused, Running
-from events.placement import BucketRange
 from standfast.paths import UnsafeDirectoryError, make_private, write_private
+from standfast.supervisor.layout import layout, owners
 from standfast.supervisor.ports import kept_port
 from standfast.supervisor.processes import (
     RAY,
@@ -28,6 +29,9 @@ from standfast.supervisor.processes import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from actors.placement import Placement
     from actors.runtime.description import Described
     from effects.recovery.child import ChildSpec
     from effects.recovery.process import ChildProcesses
@@ -36,16 +40,8 @@ if TYPE_CHECKING:
     from standfast.paths import StateDirectory
     from standfast.runtime import Runtime
 
-HOSTED: dict[str, tuple[str, ...]] = {
-    "service-host": ("service",),
-    "alert-host": ("alert",),
-    "recovery-host": ("recovery",),
-    "coordinator": ("platform", "topology", "incident", "policy"),
-}
-"""Each host of one machine and the kinds it hosts, all buckets of them."""
-
 READY_SECONDS_MAX = 60.0
-PLACE_SECONDS_MAX = 60.0
+PLACE_SECONDS_MAX = 90.0
 LOOK_SECONDS = 2.0
 SILENT_LOOKS_MAX = 3
 RETRY_SECONDS = 1.0
@@ -66,36 +62,65 @@ class Hosts:
     children: ChildProcesses
     log: Log
     runtime: Runtime
+    said: Callable[[str], None]
     names: tuple[str, ...] = ()
     _port: int = 0
     _silent: dict[str, int] = field(default_factory=dict)
+    _placing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def start(self, configuration: Configuration) -> None:
-        """Place the buckets, start Ray and the hosts, and wait until all have read theirs.
+        """Start Ray and the hosts that the placement names, and wait until all have read theirs.
+
+        Where Ray runs already its hosts are kept as they are, whatever their build.
+        Raises `HostsFailedError`.
+        """
+        runs = await self._runs_as_installed()
+        placement = await self.placement()
+        if not runs or not placement.hosts:
+            placement = await self.place(layout(configuration, placement, {}))
+        known, self.names = self.names, owners(placement)
+        await self._start_ray()
+        await self._place_hosts(ended=[name for name in known if name not in self.names])
+        await self.wait_ready(self.names)
+
+    async def placement(self) -> Placement:
+        """Give the placement that is in force."""
+        return (await self._placement_writer()).entity.state  # type: ignore[no-any-return]
+
+    async def place(self, command: PlaceBuckets) -> Placement:
+        """Put a placement in force, and give it. Raises `HostsFailedError`."""
+        writer = await self._placement_writer()
+        answer = await writer.give(command)
+        if not answer.accepted:
+            raise HostsFailedError(f"the buckets could not be placed: {answer.message}")
+        return writer.entity.state  # type: ignore[no-any-return]
+
+    async def _placement_writer(self) -> SoloWriter:
+        return await SoloWriter.open(
+            self.log, self.runtime.author, "process:supervisor", PLACEMENT_ADDRESS
+        )
+
+    async def replace(self, ended: Sequence[str], made: Sequence[str]) -> None:
+        """End some hosts for good, and make others; from now on these are kept.
 
         Raises `HostsFailedError`.
         """
-        isolated = {
-            f"service/{name}": f"isolated-{name}"
-            for name, settings in configuration.services.items()
-            if settings.isolated
-        }
-        self.names = (*HOSTED, *isolated.values())
-        await self._place_buckets(isolated)
-        await self._start_ray()
-        await self._place_hosts()
-        await self._wait_ready()
-
-    async def _place_buckets(self, isolated: dict[str, str]) -> None:
-        writer = await SoloWriter.open(
-            self.log, self.runtime.author, "process:supervisor", PLACEMENT_ADDRESS
+        self.names = tuple(
+            dict.fromkeys([*(name for name in self.names if name not in ended), *made])
         )
-        hosts = {
-            name: tuple(BucketRange(kind=kind) for kind in kinds) for name, kinds in HOSTED.items()
-        }
-        answer = await writer.give(PlaceBuckets(hosts=hosts, isolated=isolated))
-        if not answer.accepted:
-            raise HostsFailedError(f"the buckets could not be placed: {answer.message}")
+        if error := await self._run_placer(ended):
+            raise HostsFailedError(error)
+
+    async def _runs_as_installed(self) -> bool:
+        """Say whether Ray runs; one of another version than is installed is ended."""
+        if not isinstance(self.children.look(RAY), Running):
+            return False
+        path, installed = self.directory.ray / "version", version("ray")
+        runs = path.read_text() if path.exists() else installed
+        if runs != installed:
+            self.said(f"Ray {runs} is replaced by {installed}: hosts come back from the log")
+            await self.children.stop(RAY)
+        return runs == installed
 
     def _spec(self) -> ChildSpec:
         return ray_spec(self.directory, self._port, len(self.names))
@@ -110,6 +135,7 @@ class Hosts:
         if not runs:  # what a head that died leaves behind makes its successor refuse to start
             shutil.rmtree(self.directory.ray_temporary, ignore_errors=True)
             self._make_ray_directory()
+            write_private(self.directory.ray / "version", version("ray"))
         outcome = await self.children.start(self._spec())
         if isinstance(outcome, Refused):
             raise HostsFailedError(f"Ray could not be started: {outcome.reason}")
@@ -120,22 +146,26 @@ class Hosts:
         except (UnsafeDirectoryError, OSError) as error:
             raise HostsFailedError(f"Ray has no place for its files: {error}") from error
 
-    async def _place_hosts(self) -> None:
+    async def _place_hosts(self, ended: Sequence[str] = ()) -> None:
         """Run the placer until it succeeds: Ray's head needs a few seconds before it answers."""
         until = time.monotonic() + PLACE_SECONDS_MAX
         while True:
-            error = await self._run_placer()
+            error = await self._run_placer(ended)
             if not error:
                 return
             if time.monotonic() > until:
                 raise HostsFailedError(error)
             await asyncio.sleep(RETRY_SECONDS)
 
-    async def _run_placer(self) -> str:
+    async def _run_placer(self, ended: Sequence[str] = ()) -> str:
         """Make the hosts that are missing. Gives the error, or nothing."""
         if not await self._ray_listens():
             return "Ray's head does not listen"
-        command = placer_command(self._port, str(self.directory.runtime), self.names)
+        async with self._placing:  # what was just ended must not be made again by another one
+            return await self._placed_by_driver(ended)
+
+    async def _placed_by_driver(self, ended: Sequence[str]) -> str:
+        command = placer_command(self._port, str(self.directory.runtime), self.names, ended)
         process = await asyncio.create_subprocess_exec(
             *command,
             cwd=self.directory.ray,
@@ -164,9 +194,10 @@ class Hosts:
                 return True
         return False
 
-    async def _wait_ready(self) -> None:
+    async def wait_ready(self, names: Iterable[str]) -> None:
+        """Wait until hosts have read their buckets. Raises `HostsFailedError`."""
         until = time.monotonic() + READY_SECONDS_MAX
-        missing = list(self.names)
+        missing = list(names)
         while missing:
             if time.monotonic() > until:
                 raise HostsFailedError(f"these hosts did not become ready: {missing}")

@@ -13,7 +13,7 @@ from events.build import ROOT
 from events.server import server_command
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from standfast.config.model import Configuration
     from standfast.paths import StateDirectory
@@ -111,10 +111,13 @@ def ray_spec(directory: StateDirectory, port: int, hosts: int) -> ChildSpec:
     )
 
 
-def placer_command(port: int, runtime: str, names: tuple[str, ...]) -> tuple[str, ...]:
-    """Give the command that makes the hosts which are missing."""
+def placer_command(
+    port: int, runtime: str, names: Iterable[str], ended: Iterable[str] = ()
+) -> tuple[str, ...]:
+    """Give the command that ends some hosts, and makes those of the others which are missing."""
     module = (sys.executable, "-m", "actors.runtime.placer")
-    return (*module, "--address", f"127.0.0.1:{port}", "--runtime", runtime, *names)
+    ends = [f"--end={name}" for name in ended]
+    return (*module, "--address", f"127.0.0.1:{port}", "--runtime", runtime, *ends, *names)
 
 
 def merged(environment: Mapping[str, str]) -> dict[str, str]:

@@ -5,18 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from nats.errors import Error as NatsError
 
 from actors.runtime.commands import CommandClient, NoAnswerError
-from effects.recovery.child import Refused, Running
+from effects.recovery.child import Running
 from effects.recovery.process import ChildProcesses
 from events.build import build_id
 from events.log import Log, LogFullError, LogReplacedError, LogUnavailableError
-from events.server import ServerAddress, ServerUnusableError, connect, prepare_server
+from events.server import ServerAddress
 from events.streams import ensure_streams
 from events.subjects import STOP_CHILDREN_SUBJECT
 from events.succession import watch_generation
@@ -25,9 +24,11 @@ from standfast.paths import StateDirectory, write_private
 from standfast.running import SUPERVISOR, say_build
 from standfast.runtime import Runtime
 from standfast.supervisor.hosts import Hosts, HostsFailedError
+from standfast.supervisor.keeping import keep, start_or_adopt
 from standfast.supervisor.log_keeper import LogKeeper
-from standfast.supervisor.ports import kept_port
-from standfast.supervisor.processes import LOG, ROLES, WATCHDOG, log_spec, role_spec
+from standfast.supervisor.log_server import LogServer
+from standfast.supervisor.processes import LOG, RAY, ROLES, WATCHDOG, role_spec
+from standfast.supervisor.upgrading import Upgrading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -37,10 +38,6 @@ if TYPE_CHECKING:
     from effects.recovery.child import ChildSpec
     from standfast.config.load import Loaded
 
-CONNECT_SECONDS_MAX = 20.0
-RESTART_SECONDS_FIRST = 0.2
-RESTART_SECONDS_MAX = 30.0
-STEADY_SECONDS = 60.0
 SERVICES_STOP_SECONDS = 40.0
 RETRY_SECONDS = 1.0
 _AFTER_RESTORE = (
@@ -53,10 +50,6 @@ _AFTER_RESTORE = (
     OSError,
 )
 _LOGGER = logging.getLogger(__name__)
-
-
-class StartFailedError(Exception):
-    """Standfast could not be started; the message says why and what helps."""
 
 
 @dataclass(slots=True)
@@ -72,6 +65,9 @@ class Supervisor:
     said: Callable[[str], None]
     children: ChildProcesses = field(init=False)
     log: Log | None = None
+    is_successor: bool = False
+    """Whether it found something running: that is left running when it can't start itself."""
+    is_upgrading: bool = False
     _client: Client | None = None
     _hosts: Hosts | None = None
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -85,59 +81,53 @@ class Supervisor:
     async def start(self) -> None:
         """Start or adopt everything, and make the log say what the configuration says.
 
-        Raises `StartFailedError`.
+        Raises `StartFailedError` or `HostsFailedError`.
         """
+        runs = [isinstance(self.children.look(name), Running) for name in (LOG, RAY, *ROLES)]
+        self.is_successor = any(runs)
         say_build(self.directory, SUPERVISOR)
-        address = self._prepare_log()
+        address = self._log_server.prepare()
         self._write_files(address)
-        await self._start_child(self._role(WATCHDOG))  # first: it expects the others from now on
-        await self._start_log()
-        self._client = await self._connect(address)
+        # first of all, for it expects the others from now on
+        await start_or_adopt(self.children, self._role(WATCHDOG))
+        self._client = await self._log_server.start(address)
         limits = self.loaded.configuration.log.limits()
         await ensure_streams(self._client, limits)
         self.log = await Log.open(self._client)
         self.said("the log is open")
-        self._hosts = Hosts(self.directory, self.children, self.log, self._runtime(address))
+        runtime = self._runtime(address)
+        self._hosts = Hosts(self.directory, self.children, self.log, runtime, self.said)
         await asyncio.gather(self._hosts.start(self.loaded.configuration), self._start_roles())
+        self._watch_all()
+        await self._upgrade()
         facts = await apply(self.log, self._commands(), self.loaded)
         self.said(f"the configuration is in force ({facts} changes)")
-        self._watch_all()
 
-    def _prepare_log(self) -> ServerAddress:
-        configured = self.loaded.configuration.log
-        if configured.url:
-            from effects.secrets import resolve  # noqa: PLC0415
-
-            return ServerAddress(configured.url, resolve(configured.token))
-        runs = isinstance(self.children.look(LOG), Running)
-        port = kept_port(self.directory.log / "port", keep=runs)
+    async def _upgrade(self) -> None:
+        """Replace what an older or newer release left running; what fails is said and undone."""
+        assert self._hosts is not None, "everything is started"
+        specs = [self._role(role) for role in (*ROLES, WATCHDOG)]
+        upgrading = Upgrading(
+            self.directory, self.children, self._hosts, self._commands(), specs, self.said
+        )
+        self.is_upgrading = True
         try:
-            return prepare_server(self.directory.log, port)
-        except ServerUnusableError as error:
-            raise StartFailedError(str(error)) from error
+            await upgrading.run(self.loaded.configuration)
+        finally:
+            self.is_upgrading = False
 
-    async def _start_log(self) -> None:
-        if self.loaded.configuration.log.url:
-            return
-        try:
-            await self._start_child(log_spec(self.directory))
-        except ServerUnusableError as error:
-            raise StartFailedError(str(error)) from error
+    @property
+    def _log_server(self) -> LogServer:
+        settings = self.loaded.configuration.log
+        return LogServer(self.directory, self.children, settings, self.said)
 
     async def _start_roles(self) -> None:
         for role in ROLES:
-            await self._start_child(self._role(role))
+            await start_or_adopt(self.children, self._role(role))
         self.said(f"started {', '.join(ROLES)}")
 
     def _role(self, role: str) -> ChildSpec:
         return role_spec(role, self.directory, self.loaded.configuration)
-
-    async def _start_child(self, spec: ChildSpec) -> None:
-        outcome = await self.children.start(spec)
-        if isinstance(outcome, Refused):
-            raise StartFailedError(f"{spec.name} could not be started: {outcome.reason}")
-        if outcome.is_adopted and outcome.command != spec.command:
-            await self.children.restart(spec)
 
     def _runtime(self, address: ServerAddress) -> Runtime:
         configuration = self.loaded.configuration
@@ -156,17 +146,6 @@ class Supervisor:
         content = self.loaded.configuration.model_dump_json(indent=1)
         write_private(self.directory.configuration, content)
 
-    async def _connect(self, address: ServerAddress) -> Client:
-        until = time.monotonic() + CONNECT_SECONDS_MAX
-        while True:
-            try:
-                return await connect(address, "supervisor")
-            except (OSError, NatsError, TimeoutError) as error:
-                if time.monotonic() > until:
-                    reason = f"the log at {address.url} does not answer: {error}"
-                    raise StartFailedError(reason) from error
-                await asyncio.sleep(0.05)
-
     def _commands(self) -> CommandClient:
         assert self.log is not None, "the log is open"
         return CommandClient(
@@ -181,12 +160,11 @@ class Supervisor:
     def _watch_all(self) -> None:
         assert self._hosts is not None, "everything is started"
         specs = [self._role(role) for role in (WATCHDOG, *ROLES)]
+        for spec in (*specs, *self._log_server.specs):
+            self._spawn(keep(self.children, spec))
         if not self.loaded.configuration.log.url:
-            specs.append(log_spec(self.directory))
             self._spawn(self._hosts.keep_log_storing())
             self._spawn(LogKeeper(self.directory, self.children).keep())
-        for spec in specs:
-            self._spawn(self._keep(spec))
         self._spawn(self._hosts.keep())
         self._spawn(self._follow_generations())
 
@@ -221,21 +199,6 @@ class Supervisor:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _keep(self, spec: ChildSpec) -> None:
-        """Start a process again whenever it ends; slower each time it ends soon."""
-        delay = RESTART_SECONDS_FIRST
-        while True:
-            began = time.monotonic()
-            await self.children.wait_exit(spec.name)
-            if time.monotonic() - began > STEADY_SECONDS:
-                delay = RESTART_SECONDS_FIRST
-            _LOGGER.warning("%s ended; it is started again in %.1f s", spec.name, delay)
-            await asyncio.sleep(delay)
-            delay = min(RESTART_SECONDS_MAX, delay * 2)
-            outcome = await self.children.start(spec)
-            if isinstance(outcome, Refused):
-                _LOGGER.error("%s: %s", spec.name, outcome.reason)
-
     async def reload(self, loaded: Loaded) -> int:
         """Put a new configuration in force; gives how many facts changed.
 
@@ -264,18 +227,29 @@ class Supervisor:
         with contextlib.suppress(NatsError, TimeoutError, OSError):
             await self._client.request(STOP_CHILDREN_SUBJECT, b"", SERVICES_STOP_SECONDS)
 
-    async def stop(self) -> None:
-        """End everything, the log last: what is in flight has its end in it."""
+    async def leave(self) -> None:
+        """Watch nothing any more, and leave all that runs to a successor."""
+        await self._watch_nothing()
+        await self._disconnect()
+
+    async def _watch_nothing(self) -> None:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _disconnect(self) -> None:
+        if self._client is not None:
+            with contextlib.suppress(NatsError, TimeoutError, OSError):
+                await self._client.close()
+
+    async def stop(self) -> None:
+        """End everything, the log last: what is in flight has its end in it."""
+        await self._watch_nothing()
         await self.children.stop(WATCHDOG)  # first: an end that is wanted is no silence
         await self._stop_services()
         await asyncio.gather(*[self.children.stop(role) for role in ROLES])
         if self._hosts is not None:
             await self._hosts.stop()
-        if self._client is not None:
-            with contextlib.suppress(NatsError, TimeoutError, OSError):
-                await self._client.close()
+        await self._disconnect()
         if not self.loaded.configuration.log.url:
             await self.children.stop(LOG)

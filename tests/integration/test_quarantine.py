@@ -160,6 +160,33 @@ async def test_a_commit_that_cannot_be_read_parks_its_entity_and_names_the_seque
     assert await hosting.log.head_sequence() == head_before, "it is parked once, over restarts"
 
 
+async def test_a_build_that_reads_what_another_could_not_releases_it_and_people_are_told(
+    hosting: Hosting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await hosting.place(h1=PLACED)
+    executor = await hosting.executor()
+    host = await hosting.start()
+    await hosting.platform({"good": ()})
+    await hosting.configure("bad")
+    head = host.mailroom.entities[BAD].head
+    sequence = await publish(hosting, strange(head), head)
+    await until(lambda: executor.told() == ["EntityParked:service/bad firing"])
+    await hosting.kill(host)
+    newer = "standfast.service.probe_requested.v9"
+    monkeypatch.setitem(ServiceProbeRequested.registry, newer, ServiceProbeRequested)
+    host = await hosting.start()
+    (released,) = await hosting.until_event(EntityReleased)
+    assert str(sequence) in released.reason
+    assert (await hosting.send(str(BAD), RequestProbe(reason="y"))).outcome == Outcome.DONE
+    await until(lambda: executor.told()[-1] == "EntityParked:service/bad resolved")
+    assert len(executor.told()) == 2
+    await hosting.kill(host)
+    await hosting.start()
+    await hosting.quiet()
+    assert len(await hosting.events(EntityReleased)) == 1
+    await hosting.check_chains()
+
+
 async def test_a_commit_that_does_not_follow_its_predecessor_parks_its_entity(
     hosting: Hosting,
 ) -> None:

@@ -15,7 +15,7 @@ from events.log import Log
 from events.server import ServerAddress, connect
 from standfast.paths import StateDirectory
 from standfast.runtime import Situation
-from standfast.supervisor.hosts import HOSTED
+from standfast.supervisor.layout import HOSTED
 from standfast.supervisor.processes import ROLES, WATCHDOG
 from tests.fixtures.checked import CheckedRun
 from tests.flow import flowing
