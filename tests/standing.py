@@ -20,7 +20,7 @@ from events.server import free_port
 from tests.waiting import is_gone
 
 READY_SECONDS = 90.0
-RUN_SECONDS = 150.0
+RUN_SECONDS = 240.0
 ROOT = Path(__file__).absolute().parent.parent
 
 

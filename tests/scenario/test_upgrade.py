@@ -24,7 +24,7 @@ from standfast.runtime import Situation
 from standfast.upgrade_account import read_account
 from tests.standing import ROOT, Standing
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)
 
 LONGEST_WAIT_SECONDS = 5.0
 """On a machine that does much else; about a tenth of it on a quiet one."""
