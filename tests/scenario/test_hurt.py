@@ -113,6 +113,9 @@ async def test_a_service_that_is_killed_while_the_log_is_frozen_is_told_and_writ
         assert page["commonAnnotations"]["summary"] == "db is down, and because of it app"
         assert "refused" in page["commonAnnotations"]["description"]
         assert receiver.told(LOG) == ["firing"]
+        doctor = " ".join((await standing.run("doctor", code=1)).split())
+        assert f"kill -CONT {standing.pid_of('log')}" in doctor
+        assert "its server does not answer: it is stopped, or hangs" in doctor
     await until(lambda: receiver.told(LOG) == ["firing", "resolved"], 30)
     await standing.wait_for("/api/incidents?limit=10", lambda one: len(one["incidents"]) == 1)
     down = [one for one in await facts_of(standing, "service", "db") if one["sequence"] > before]
