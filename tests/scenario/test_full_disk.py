@@ -63,10 +63,12 @@ async def _make_small_log(directory: Path) -> None:
     """Make the streams of a log that fits on the disk."""
     server = NatsServer(directory)
     server.start()
-    client = await connect(server.address, "test")
-    await ensure_streams(client, SMALL)
-    await client.close()
-    server.stop()
+    try:
+        client = await connect(server.address, "test")
+        await ensure_streams(client, SMALL)
+        await client.close()
+    finally:
+        server.stop()
 
 
 @pytest.mark.timeout(300)
