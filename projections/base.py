@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import MetaData
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Table
 
     from events.base import Envelope, Position
+
+MOMENTS_REMEMBERED = 4_096
+"""One event's few moments go into many rows."""
 
 METADATA = MetaData()
 """All tables of all projections."""
@@ -77,6 +81,7 @@ class Projection:
         return self.kinds is None or entity.partition("/")[0] in self.kinds
 
 
+@lru_cache(MOMENTS_REMEMBERED)
 def moment_text(moment: datetime) -> str:
     """Give a moment as it is stored: UTC, to the microsecond, sortable as text."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds")[:26] + "Z"

@@ -70,11 +70,15 @@ class HostSettings:
 
 @dataclass(slots=True)
 class Host:
-    """Hosts the entities that the placement gives it, for as long as `run` runs."""
+    """Hosts the entities that the placement gives it, for as long as `run` runs.
+
+    `settled()` is called whenever it has read all that it owns.
+    """
 
     log: Log
     settings: HostSettings
     clock: Callable[[], datetime] = now
+    settled: Callable[[], None] = lambda: None
     ownership: Ownership = field(default_factory=Ownership)
     is_ready: bool = False
     crew: Crew = field(default_factory=Crew)
@@ -192,6 +196,7 @@ class Host:
             self._watching.cancel()
         self._watching = self.crew.spawn(watch(self, sequence))
         self.is_ready = True
+        self.settled()
         await self._write_down(
             HostReady(
                 epoch=ownership.epoch,

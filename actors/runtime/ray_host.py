@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -51,7 +52,8 @@ async def serve(join: Join, node: str) -> None:
     address, author = join.read()
     client = await connect(address, join.name)
     log = await Log.open(client)
-    host = Host(log, HostSettings(join.name, author, node))
+    settings = HostSettings(join.name, author, node)
+    host = Host(log, settings, settled=gc.freeze)  # what lives as long as it is no garbage
     lag = LoopLag()
     vantage = Vantage(author.platform, author.cell, join.name, author.build)
     beating = Heartbeat(client, vantage, lag).run()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ from standfast.runtime import Runtime
 async def serve(runtime: Runtime, name: str) -> None:
     """Host what the placement gives to a name until SIGTERM; SIGUSR1 writes checkpoints."""
     client = await connect(runtime.address, name)
-    host = Host(await Log.open(client), HostSettings(name, runtime.author))
+    host = Host(await Log.open(client), HostSettings(name, runtime.author), settled=gc.freeze)
     loop = asyncio.get_running_loop()
     serving = asyncio.create_task(host.run())
     loop.add_signal_handler(signal.SIGTERM, serving.cancel)

@@ -18,6 +18,7 @@ from actors.placement import PlaceBuckets
 from actors.runtime import mailroom, taking_back
 from actors.runtime.commands import Answer, NoAnswerError, Outcome, decode_answer
 from actors.runtime.description import ask_host
+from actors.runtime.host import Host
 from actors.runtime.letters import ReleaseEntity
 from actors.runtime.ownership import PLACEMENT_ADDRESS, Ownership
 from actors.runtime.solo import SoloWriter
@@ -35,7 +36,6 @@ from tests.waiting import until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from actors.runtime.host import Host
     from tests.fixtures.nats import NatsServer
 
 PROGRAM = Path(__file__).parent / "host_program.py"
@@ -489,3 +489,21 @@ async def test_a_host_crashes_rather_than_work_on_when_it_is_broken(
         )
     await until(lambda: hosting.task(host).done())
     assert isinstance(hosting.task(host).exception(), AssertionError)
+
+
+async def test_a_host_says_that_it_has_settled_when_it_has_read_what_it_owns(
+    hosting: Hosting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await hosting.place(h1=SERVICES)
+    await hosting.start()
+    await hosting.send("service/s0", ConfigureService(settings=SETTINGS, configuration_hash="hash"))
+    known: list[int] = []
+
+    async def run(self: Host) -> None:
+        self.settled = lambda: known.append(len(self.mailroom.entities))
+        await running(self)
+
+    running = Host.run
+    monkeypatch.setattr(Host, "run", run)
+    host = await hosting.start("h1")
+    assert known == [len(host.mailroom.entities)] == [1]
