@@ -43,6 +43,11 @@ def upcaster(old: str, new: str) -> Callable[[Lift], Lift]:
     return register
 
 
+def is_known(stored_type: str) -> bool:
+    """Say whether this build can read events of a stored type."""
+    return stored_type in Event.registry or stored_type in UPCASTERS
+
+
 def decode_event(stored_type: str, data: dict[str, Any]) -> Event:
     """Build the event of a stored type, lifting it from version to version as needed.
 

@@ -10,8 +10,10 @@ import msgpack
 from actors.runtime.entity import Entity, Wished
 from events.address import EntityAddress
 from events.base import Position
+from events.codec import is_known
 from events.commit import Head
 from events.entity import EntityParked
+from events.ids import new_id
 from events.reader import OrderedReader, Start
 from events.subjects import CHECKPOINT_STREAM, bucket_in, checkpoint_subject
 
@@ -21,13 +23,17 @@ if TYPE_CHECKING:
     from events.log import Log
     from events.reader import Message
 
-FORMAT = 1
+FORMAT = 2
 PART_BYTES_MAX = 512 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part of a bucket's checkpoint; the checkpoint is whole when all parts are there."""
+    """One part of a bucket's checkpoint; the checkpoint is whole when all parts are there.
+
+    `types` are the events that its writer may have folded into the states: who does not know all
+    of them leaves it aside. `writing` tells apart what two hosts wrote as of one sequence.
+    """
 
     kind: str
     bucket: int
@@ -35,6 +41,8 @@ class Part:
     part: int
     parts: int
     entities: tuple[tuple[Any, ...], ...]
+    types: tuple[str, ...]
+    writing: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +99,10 @@ class Checkpoints:
 
     async def write(self, kind: str, bucket: int, sequence: int, entities: list[Entity]) -> None:
         """Write a bucket's checkpoint, in parts small enough for a message."""
-        parts = _split([pack_entity(entity) for entity in entities])
-        for number, part in enumerate(parts):
-            payload = self._encode(Part(kind, bucket, sequence, number, len(parts), part))
+        parts, types, writing = _split(list(map(pack_entity, entities))), _types(entities), new_id()
+        for number, packed in enumerate(parts):
+            part = Part(kind, bucket, sequence, number, len(parts), packed, types, writing)
+            payload = self._encode(part)
             subject = checkpoint_subject(kind, bucket, number)
             await self._log.client.jetstream().publish(subject, payload)
 
@@ -109,17 +118,21 @@ class Checkpoints:
             part.part,
             part.parts,
             part.entities,
+            part.types,
+            part.writing,
         )
         return bytes(msgpack.packb(fields))
 
     def _decode(self, payload: bytes) -> Part | None:
         try:
             fields = msgpack.unpackb(payload, strict_map_key=False)
-            kind, bucket, sequence, part, parts, entities = fields[3:9]
+            kind, bucket, sequence, part, parts, entities, types, writing = fields[3:11]
             position = Position(fields[1], fields[2], sequence)
             if fields[0] != FORMAT or self._log.identity.place_of(position) is None:
                 return None
-            return Part(kind, bucket, sequence, part, parts, tuple(entities))
+            if not all(map(is_known, types)):
+                return None
+            return Part(kind, bucket, sequence, part, parts, tuple(entities), tuple(types), writing)
         except (ValueError, TypeError, LookupError, msgpack.UnpackException):
             return None  # a cache: what can't be read is not there
 
@@ -173,10 +186,10 @@ def _whole(
 
 def _newest_whole(parts: Sequence[Part]) -> Checkpoint | None:
     """Give the newest checkpoint of which all parts are there, if its states can be read."""
-    by_sequence: dict[int, dict[int, Part]] = {}
+    written: dict[tuple[int, str], dict[int, Part]] = {}
     for part in parts:
-        by_sequence.setdefault(part.sequence, {})[part.part] = part
-    for sequence, held in sorted(by_sequence.items(), reverse=True):
+        written.setdefault((part.sequence, part.writing), {})[part.part] = part
+    for (sequence, _), held in sorted(written.items(), reverse=True):
         if len(held) == next(iter(held.values())).parts:
             return _unpack(sequence, held)
     return None
@@ -187,6 +200,12 @@ def _unpack(sequence: int, parts: dict[int, Part]) -> Checkpoint | None:
     if None in entities:
         return None
     return Checkpoint(sequence, tuple(entity for entity in entities if entity))
+
+
+def _types(entities: Iterable[Entity]) -> tuple[str, ...]:
+    """Give the types of all events that this build folds into the states of entities."""
+    deciders = {id(entity.decider): entity.decider for entity in entities}
+    return tuple(sorted({event.type for one in deciders.values() for event in one.events}))
 
 
 def _split(packed: list[tuple[Any, ...]]) -> list[tuple[tuple[Any, ...], ...]]:

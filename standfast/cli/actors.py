@@ -82,7 +82,8 @@ def _show_host(host: Described, entities: list[dict[str, Any]]) -> None:
         return
     ready = "ready" if host.ready else "[yellow]reads its buckets[/]"
     node = f" on {plain(host.node)}" if host.node else ""
-    say(f"[bold]{plain(host.name)}[/]  pid {host.pid}{node}, {ready}, {host.entity_count} hosted")
+    what = f"pid {host.pid}{node}, {plain(host.build)}, {ready}, {host.entity_count} hosted"
+    say(f"[bold]{plain(host.name)}[/]  {what}")
     _show_entities(entities)
 
 

@@ -151,6 +151,10 @@ def _show(found: Status) -> None:
         _show_recovery(row)
     for row in found.parked:
         say(f"{state_text('parked')} {plain(row['entity'])} {plain(row['error'])}")
+    builds = {one.build for one in found.processes if one.build}
+    if len(builds) > 1:
+        mixed = ", ".join(sorted(builds))
+        say(f"[yellow]processes of several builds run: {plain(mixed)}; see `standfast doctor`[/]")
     lost = [one.name for one in found.processes if one.state != "running"]
     if found.running and lost:
         say(f"[yellow]these processes of Standfast do not run: {', '.join(lost)}[/]")

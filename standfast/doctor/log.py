@@ -26,8 +26,9 @@ from projections.reading import (
 )
 from standfast.doctor.finding import error, ok, warning
 from standfast.hosts_asked import ask_hosts, host_names
-from standfast.running import pid_of
+from standfast.running import pid_of, processes_of
 from standfast.supervisor.processes import LOG
+from standfast.upgrade_account import read_account
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -123,14 +124,18 @@ async def hosts(patient: Patient) -> list[Finding]:
 
 
 def _builds(patient: Patient, answered: list[Described]) -> list[Finding]:
-    assert patient.situation is not None
-    builds = {host.build for host in answered} | {patient.situation.runtime.build}
+    """Look whether all is of one build; if not, at what the newest upgrade says of it."""
+    ours = [one for one in processes_of(patient.directory) if one.says_build and one.build]
+    builds = {host.build for host in answered} | {one.build for one in ours}
     if len(builds) > 1:
-        text = f"hosts and supervisor are of several builds: {', '.join(sorted(builds))}"
-        return [error("builds", text, "standfast up")]
+        account = read_account(patient.directory)
+        text = f"hosts and processes are of several builds: {', '.join(sorted(builds))}"
+        if account is not None and account.reason:
+            text += f"; the newest upgrade {account.state}: {account.reason}"
+        return [error("builds", text, "standfast upgrade")]
     if builds != {build_id()}:
-        text = f"what runs is {builds.pop()}, this command is {build_id()}"
-        return [warning("builds", text, "standfast up")]
+        text = f"what runs is {', '.join(builds)}, this command is {build_id()}"
+        return [warning("builds", text, "standfast upgrade")]
     return [ok("builds", "everything is of one build")]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgpack
@@ -13,8 +14,9 @@ from actors.runtime import checkpoints
 from actors.runtime.checkpoints import Checkpoints
 from actors.runtime.host import Host
 from actors.runtime.store import Store
-from actors.service import RequestProbe
+from actors.service import SERVICE, RequestProbe
 from events.address import EntityAddress
+from events.base import Event
 from events.effect import EffectIntended
 from events.placement import BucketRange
 from events.subjects import CHECKPOINT_STREAM, checkpoint_subject
@@ -27,6 +29,13 @@ if TYPE_CHECKING:
     from events.reader import Message
 
 ALL = tuple(BucketRange(kind=kind) for kind in PLACED)
+
+
+class NewerEvent(Event, type="standfast.test.newer.v1"):
+    """An event that only a newer build knows."""
+
+
+Event.registry.pop(NewerEvent.type)
 
 
 async def lived(hosting: Hosting, name: str = "h1") -> Host:
@@ -77,6 +86,54 @@ async def test_deleting_the_checkpoints_changes_nothing(hosting: Hosting) -> Non
     manager = hosting.log.client.jsm()
     await manager.purge_stream(CHECKPOINT_STREAM)
     assert states_of(await hosting.start()) == live
+
+
+async def test_a_checkpoint_that_may_hold_events_of_a_newer_build_is_left_aside(
+    hosting: Hosting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = await lived(hosting)
+    with monkeypatch.context() as patch:
+        newer = replace(SERVICE, events=(*SERVICE.events, NewerEvent))
+        for entity in host.mailroom.entities.values():
+            if entity.address.kind == "service":
+                patch.setattr(entity, "decider", newer)
+        await host.write_checkpoints()
+    found = await Checkpoints(hosting.log).read(PLACED)
+    known = {entity.address.kind for one in found.values() for entity in one.entities}
+    assert "incident" in known
+    assert "service" not in known
+    assert await load(hosting.log) == states_of(host)
+
+
+async def test_parts_of_two_writings_as_of_one_sequence_are_never_taken_together(
+    hosting: Hosting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = await lived(hosting)
+    monkeypatch.setattr(checkpoints, "PART_BYTES_MAX", 1)
+    entities = [one for one in host.mailroom.entities.values() if one.head.sequence]
+    assert len(entities) > 2
+    sequence, written = await hosting.log.head_sequence(), Checkpoints(hosting.log)
+    stream = hosting.log.client.jetstream()
+    await written.write("service", 7, sequence, entities)
+    count = 0
+
+    class HalfError(Exception):
+        """The writer ends between two parts."""
+
+    class Ending:
+        async def publish(self, subject: str, payload: bytes) -> None:
+            nonlocal count
+            count += 1
+            if count == 2:
+                raise HalfError
+            await stream.publish(subject, payload)
+
+    monkeypatch.setattr(type(hosting.log.client), "jetstream", lambda _client: Ending())
+    with pytest.raises(HalfError):
+        await written.write("service", 7, sequence, entities[::-1])
+    monkeypatch.undo()
+    found = (await written.read(["service"]))["service", 7].entities
+    assert sorted(one.address for one in found) == sorted(one.address for one in entities)
 
 
 async def test_a_recovery_from_checkpoints_reads_only_what_came_after(
