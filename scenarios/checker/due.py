@@ -135,15 +135,17 @@ class Due(Invariant):
     def _is_known(
         self, health: list[tuple[datetime, bool]], first: datetime, last: datetime
     ) -> bool:
-        """Say whether it was known to be out some time in between: noticed then, or before."""
-        is_out = False
+        """Say whether it was noticed in between, or known to be out already when that began.
+
+        A clock that was ahead for a while put events out of their order.
+        """
+        was_out = False
         for time, out in health:
-            if time > last:
-                break
-            if out and time >= first:
+            if out and first <= time <= last:
                 return True
-            is_out = out
-        return is_out
+            if time < first:
+                was_out = out
+        return was_out
 
     def _is_told(self, service: str, first: datetime, last: datetime) -> bool:
         """Say whether an incident that it belonged to, and was not over, had its alert."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from standfast.bench.core import CORE
+from standfast.bench.simulation import SIMULATION
 
 if TYPE_CHECKING:
     from standfast.bench.measurement import Measurement
@@ -22,5 +23,8 @@ class Area:
 
 AREAS: dict[str, Area] = {
     area.name: area
-    for area in (Area("core", "the log, the hosts, commands, telemetry and replay", CORE),)
+    for area in (
+        Area("core", "the log, the hosts, commands, telemetry and replay", CORE),
+        Area("simulation", "how fast it is, and how soon it finds a bug", SIMULATION),
+    )
 }

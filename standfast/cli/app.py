@@ -17,6 +17,7 @@ from standfast.cli import (
     operate,
     projections,
     replay,
+    simulate,
     status,
     up,
     upgrade,
@@ -54,6 +55,7 @@ GROUPS = (
     demo,
     faults,
     check_run,
+    simulate,
     bench,
 )
 for group in GROUPS:

@@ -1,0 +1,208 @@
+"""Mishaps as they are carried out: each begins, and is healed after its time."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+from events.placement import BucketRange
+from scenarios.simulation.cluster import EXPECTED, HOSTED, whole_kinds
+from scenarios.simulation.edge import Edge
+from scenarios.simulation.receivers import MOODS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from scenarios.simulation.cluster import Cluster, Life
+    from scenarios.simulation.plan import Mishap
+    from scenarios.simulation.record import Record
+    from scenarios.simulation.world import Kind, World
+
+    Heal = Callable[[], None]
+
+CLOCK_SECONDS_MAX = 3600.0
+RESUME_SHARE = 0.5
+CALM_SECONDS = 150.0
+BUCKETS_HALF = 128
+
+
+@dataclass(slots=True)
+class Mishaps:
+    """Does what a plan says to a cluster and its world, and undoes it in time."""
+
+    cluster: Cluster
+    world: World
+    record: Record
+    stepped: float = -1e9
+    _open: dict[int, Heal] = field(default_factory=dict)
+    _calm_since: float = 0.0
+    _number: int = 0
+    _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
+
+    def schedule(self, plan: tuple[Mishap, ...]) -> None:
+        """Let all of it happen in its time."""
+        for mishap in plan:
+            self._loop.call_at(mishap.at_seconds, self._begin, mishap)
+
+    @property
+    def is_calm(self) -> bool:
+        """Say whether nothing of Standfast's own was hurt for a while."""
+        return not self._open and self._loop.time() - self._calm_since > CALM_SECONDS
+
+    def heal_all(self) -> None:
+        """Undo all that is in force."""
+        for number in list(self._open):
+            self._heal(number)
+
+    def _begin(self, mishap: Mishap) -> None:
+        if mishap.what.startswith("service: "):
+            self.record.step(f"world: {mishap.target} {mishap.what}")
+            kind = cast("Kind", mishap.what.removeprefix("service: "))
+            self.world.fail(mishap.target, kind)
+            return
+        self.record.fault(mishap.what, f"{mishap.target} for {mishap.lasts_seconds:.1f} s")
+        self._calm_since = self._loop.time()
+        act = getattr(self, "_" + mishap.what.replace(" ", "_"))
+        heal: Heal | None = act(mishap)
+        if heal is not None:
+            self._number += 1
+            self._open[self._number] = heal
+            self._loop.call_later(mishap.lasts_seconds, self._heal, self._number)
+
+    def _heal(self, number: int) -> None:
+        heal = self._open.pop(number, None)
+        if heal is not None:
+            self._calm_since = self._loop.time()
+            heal()
+
+    # --- processes -----------------------------------------------------------------------
+
+    def _life(self, mishap: Mishap) -> Life:
+        return self.cluster.lives[mishap.target]
+
+    def _kill(self, mishap: Mishap) -> None:
+        self.cluster.kill(self._life(mishap))
+
+    def _double(self, mishap: Mishap) -> Heal:
+        life = self.cluster.start_double(mishap.target)
+        return lambda: self.cluster.kill(life)
+
+    def _zombie(self, mishap: Mishap) -> Heal:
+        """A host freezes, is taken for dead and succeeded; then it goes on, and is killed."""
+        life = self._life(mishap)
+        if life.process.is_killed:
+            return lambda: None
+        life.process.pause()
+        self.cluster.doubles.append(life)
+        self.cluster.start(mishap.target)
+        self._loop.call_later(mishap.lasts_seconds * RESUME_SHARE, life.process.resume)
+        return lambda: self.cluster.kill(life)
+
+    def _pause(self, mishap: Mishap) -> Heal:
+        life = self._life(mishap)
+        life.process.pause()
+        return life.process.resume
+
+    # --- the way to the log --------------------------------------------------------------
+
+    def _cut(self, mishap: Mishap) -> None:
+        self._life(mishap).client.connection.cut()
+
+    def _hold_up(self, mishap: Mishap) -> Heal:
+        connection = self._life(mishap).client.connection
+        connection.weather.up_is_held = True
+        return connection.clear
+
+    def _hold_down(self, mishap: Mishap) -> Heal:
+        connection = self._life(mishap).client.connection
+        connection.weather.down_is_held = True
+        return connection.clear
+
+    def _slow(self, mishap: Mishap) -> Heal:
+        connection = self._life(mishap).client.connection
+        connection.weather.slow_seconds = abs(mishap.amount)
+        return connection.clear
+
+    def _lose_acknowledgements(self, mishap: Mishap) -> Heal:
+        connection = self._life(mishap).client.connection
+        connection.weather.acknowledgements_lost = 0.5 + abs(mishap.amount) / 2
+        return connection.clear
+
+    # --- the log -------------------------------------------------------------------------
+
+    def _log_paused(self, _mishap: Mishap) -> Heal:
+        self.cluster.server.pause()
+        return self.cluster.server.resume
+
+    def _log_killed(self, _mishap: Mishap) -> Heal:
+        self.cluster.server.kill()
+        return self.cluster.server.start
+
+    def _log_full(self, _mishap: Mishap) -> Heal:
+        self.cluster.server.is_full = True
+
+        def free() -> None:
+            self.cluster.server.is_full = False
+
+        return free
+
+    # --- the rest of the world -----------------------------------------------------------
+
+    def _clock_steps(self, mishap: Mishap) -> Heal:
+        seconds = mishap.amount * CLOCK_SECONDS_MAX
+        clock = self.cluster.clock
+        clock.offset_seconds += seconds
+        self.stepped = self._loop.time()
+
+        def back() -> None:
+            clock.offset_seconds -= seconds
+            self.stepped = self._loop.time()
+
+        return back
+
+    def _receiver(self, mishap: Mishap) -> Heal:
+        receiver = self.cluster.receivers[mishap.target]
+        receiver.mood = MOODS[int(abs(mishap.amount) * 1e6) % len(MOODS)]
+
+        def well() -> None:
+            receiver.mood = "well"
+
+        return well
+
+    def _buckets_move(self, mishap: Mishap) -> Heal:
+        """Half of a kind's buckets move to the coordinator, and later back."""
+        kind, hosts = mishap.target, whole_kinds()
+        (owner,) = (name for name, kinds in HOSTED.items() if kind in kinds)
+        kept = [part for part in hosts[owner] if part.kind != kind]
+        hosts[owner] = (*kept, BucketRange(kind=kind, first=0, last=BUCKETS_HALF - 1))
+        moved = BucketRange(kind=kind, first=BUCKETS_HALF)
+        hosts["coordinator"] = (*hosts["coordinator"], moved)
+        self._place(hosts)
+        return lambda: self._place(whole_kinds())
+
+    def _place(self, hosts: dict[str, tuple[BucketRange, ...]]) -> None:
+        supervisor = self.cluster.lives["supervisor"]
+        supervisor.process.start(self._place_until_done(supervisor, hosts))
+
+    async def _place_until_done(
+        self, supervisor: Life, hosts: dict[str, tuple[BucketRange, ...]]
+    ) -> None:
+        while True:
+            try:
+                await self.cluster.place(supervisor, hosts)
+            except EXPECTED:
+                await asyncio.sleep(1.0)
+            else:
+                return
+
+    def _blind(self, _mishap: Mishap) -> Heal | None:
+        edge = self.cluster.lives["edge"].part
+        if not isinstance(edge, Edge):
+            return None
+        edge.conclusions.is_blind = True
+
+        def see() -> None:
+            edge.conclusions.is_blind = False
+
+        return see

@@ -1,0 +1,235 @@
+"""One seed, one run, one result."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import tempfile
+import time
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Any, cast
+
+from actors.platform import ConfigurePlatform
+from actors.runtime.host import Host
+from actors.service import ConfigureService
+from actors.topology import DeclareTopology
+from events.address import EntityAddress
+from events.alert import Escalation
+from events.platform import PlatformSettings
+from events.streams import StreamLimits, ensure_streams
+from events.topology import Node
+from scenarios.bugs import seeded
+from scenarios.checker.records import KnownState
+from scenarios.simulation.children import RECOVERY, settings_of
+from scenarios.simulation.cluster import Cluster, whole_kinds
+from scenarios.simulation.commands import RecordedCommands
+from scenarios.simulation.loop import VirtualLoop
+from scenarios.simulation.mishaps import Mishaps
+from scenarios.simulation.people import People
+from scenarios.simulation.plan import draw_plan
+from scenarios.simulation.process import Clock
+from scenarios.simulation.receivers import Receiver
+from scenarios.simulation.record import Record
+from scenarios.simulation.server import Server
+from scenarios.simulation.world import World, draw_services
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from actors.base import Command
+    from actors.runtime.entity import Entity
+    from scenarios.simulation.cluster import Life
+    from scenarios.simulation.plan import Mishap
+    from scenarios.simulation.settings import SimulationSettings
+
+RECEIVERS = ("ops", "chat")
+LOOK_SECONDS = 60.0
+TRUE_SECONDS = 300.0
+MEMORY = Path("/dev/shm")  # noqa: S108  (a folder of its own is made there)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of a run."""
+
+    settings: SimulationSettings
+    problems: tuple[str, ...]
+    digest: str
+    counts: dict[str, int]
+    faults: dict[str, int]
+    exercised: dict[str, int]
+    last_steps: tuple[str, ...]
+    simulated_seconds: float
+    took_seconds: float
+
+    @property
+    def speedup(self) -> float:
+        """How many times faster than time."""
+        return self.simulated_seconds / max(self.took_seconds, 1e-9)
+
+
+def simulate(settings: SimulationSettings, plan: tuple[Mishap, ...] | None = None) -> Result:
+    """Run one simulation to its end, by the seed's plan or by another."""
+    plan = draw_plan(settings) if plan is None else plan
+    with seeded(settings.bug) if settings.bug else nullcontext():
+        return _simulate(settings, plan)
+
+
+def _simulate(settings: SimulationSettings, plan: tuple[Mishap, ...]) -> Result:
+    loop = VirtualLoop()
+    place = str(MEMORY) if MEMORY.is_dir() else None
+    logging.disable(logging.CRITICAL)
+    gc.disable()
+    began = time.perf_counter()
+    try:
+        with tempfile.TemporaryDirectory(prefix="standfast-simulation-", dir=place) as folder:
+            simulation = loop.run_until_complete(_make(settings, plan, Path(folder)))
+            loop.run_until_complete(simulation.run())
+            took = time.perf_counter() - began
+            simulated = loop.time()
+            loop.run_until_complete(simulation.cluster.finish())
+    finally:
+        loop.close()
+        gc.enable()
+        logging.disable(logging.NOTSET)
+    record = simulation.record
+    return Result(
+        settings=settings,
+        problems=tuple(record.problems),
+        digest=record.digest,
+        counts=dict(record.counts),
+        faults=dict(record.faults),
+        exercised={one.name: one.exercised for one in record.checker.invariants},
+        last_steps=tuple(record.steps),
+        simulated_seconds=simulated,
+        took_seconds=took,
+    )
+
+
+async def _make(settings: SimulationSettings, plan: tuple[Mishap, ...], folder: Path) -> Simulation:
+    return Simulation(settings, plan, folder)
+
+
+@dataclass(slots=True)
+class Simulation:
+    """One run while it runs."""
+
+    settings: SimulationSettings
+    plan: tuple[Mishap, ...]
+    folder: Path
+    clock: Clock = field(default_factory=Clock)
+    record: Record = field(init=False)
+    world: World = field(init=False)
+    server: Server = field(init=False)
+    cluster: Cluster = field(init=False)
+    mishaps: Mishaps = field(init=False)
+    _failed: dict[str, tuple[datetime, float]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Make the world, the server and the parts; nothing runs yet."""
+        seed = self.settings.seed
+        chance = Random(f"{seed}/world")  # noqa: S311  (a seed must give the same again)
+        self.world = World(chance, draw_services(chance, self.settings.services))
+        self.record = Record(self.clock)
+        self.server = Server(self.record.stored)
+        receivers = {name: Receiver(name, self.record) for name in RECEIVERS}
+        self.cluster = Cluster(
+            seed, self.server, self.world, self.record, self.clock, receivers, self.folder
+        )
+        self.mishaps = Mishaps(self.cluster, self.world, self.record)
+
+    async def run(self) -> None:
+        """Let it all happen, and look at the end."""
+        await self._begin()
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self.settings.seconds
+        self.mishaps.schedule(self.plan)
+        self.world.changed.append(self._changed)
+        while loop.time() < until and not self.record.is_broken:
+            await asyncio.sleep(LOOK_SECONDS)
+            if self.mishaps.is_calm:
+                self.record.quiet()
+        if not self.record.is_broken:
+            self.mishaps.heal_all()
+            self.world.mend_all()
+            await asyncio.sleep(self.settings.heal_seconds)
+            self._look_at_states()
+            self.record.at_the_end()
+
+    async def _begin(self) -> None:
+        cluster = self.cluster
+        supervisor = cluster.begin("supervisor")
+        await supervisor.process.start(
+            ensure_streams(cast("Any", supervisor.client), StreamLimits())
+        )
+        await supervisor.process.start(cluster.place(supervisor, whole_kinds()))
+        for name in cluster.placed:
+            cluster.start(name)
+        person = cluster.begin("person")
+        cluster.lives["supervisor"], cluster.lives["person"] = supervisor, person
+        people = People(person, Random(f"{self.settings.seed}/people"), self.record)  # noqa: S311
+        self.record.committed.append(people.read)
+        await person.process.start(self._configure(person))
+        cluster.start("executor")
+        cluster.start("edge")
+
+    async def _configure(self, person: Life) -> None:
+        commands = RecordedCommands(person.client, "person:ann", self.record)
+        services = self.world.services
+        platform = PlatformSettings(
+            receivers=RECEIVERS,
+            escalation=Escalation(wait_seconds=300.0, repeats_max=2),
+            settle_seconds=3.0,
+            recovery_mode="approval" if self.settings.seed % 4 == 0 else "automatic",
+            approval_seconds=900.0,
+        )
+        nodes = {
+            name: Node(depends_on=one.needs, recovery=RECOVERY) for name, one in services.items()
+        }
+        wishes: list[tuple[str, Command]] = [
+            ("platform/main", ConfigurePlatform(settings=platform, configuration_hash="c")),
+            ("topology/main", DeclareTopology(services=nodes, configuration_hash="c")),
+        ]
+        wishes += [
+            (
+                f"service/{name}",
+                ConfigureService(settings=settings_of(one.needs), configuration_hash="c"),
+            )
+            for name, one in services.items()
+        ]
+        for address, command in wishes:
+            await commands.send(EntityAddress.parse(address), command)
+
+    def _changed(self, service: str) -> None:
+        """Note when a service truly fails and heals, by the machine's clock."""
+        now, moment = self.record.now(), asyncio.get_running_loop().time()
+        if not self.world.is_healthy(service):
+            self._failed[service] = (now, moment)
+            return
+        began, failed = self._failed.pop(service)
+        is_true = self.clock.offset_seconds == 0 and failed > self.mishaps.stepped + TRUE_SECONDS
+        if is_true:  # a clock that stepped meanwhile, or shortly before, measures nothing
+            self.record.out(service, began, now)
+
+    def _look_at_states(self) -> None:
+        """Tell the checker what each host has in memory."""
+        for life in self.cluster.lives.values():
+            if isinstance(life.part, Host):
+                for entity in life.part.mailroom.entities.values():
+                    if entity.head.sequence and not entity.stale:
+                        self.record.known(_known(entity))
+
+
+def _known(entity: Entity) -> KnownState:
+    return KnownState(
+        entity=str(entity.address),
+        sequence=entity.head.sequence,
+        digest=entity.head.digest.hex(),
+        state=entity.packed_state().decode(),
+        marks=dict(entity.marks),
+        source="live",
+    )

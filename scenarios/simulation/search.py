@@ -1,0 +1,29 @@
+"""Looking for a seed that fails: short runs in which much goes wrong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scenarios.simulation.run import simulate
+from scenarios.simulation.settings import SimulationSettings
+
+if TYPE_CHECKING:
+    from scenarios.simulation.run import Result
+
+SEEDS_MAX = 200
+STORMY = {"days": 0.02, "services": 5, "failures_per_day": 250.0, "faults_per_day": 1500.0}
+"""Half an hour of five services, of which one fails every minute and something of ours, too."""
+
+
+def stormy(seed: int, bug: str = "") -> SimulationSettings:
+    """Give the settings of a short run in which much goes wrong."""
+    return SimulationSettings.model_validate({"seed": seed, "bug": bug, **STORMY})
+
+
+def seeds_to_find(bug: str, first: int = 1, most: int = SEEDS_MAX) -> tuple[int, Result | None]:
+    """Give how many seeds it takes to find a bug, and the run; more than `most` is not found."""
+    for count in range(1, most + 1):
+        result = simulate(stormy(first + count - 1, bug))
+        if result.problems:
+            return count, result
+    return most + 1, None

@@ -1,0 +1,146 @@
+"""`standfast simulate`: Standfast's own code under simulated time, network, log and world."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from scenarios.bugs import BUGS
+from scenarios.simulation.run import Result
+from scenarios.simulation.run import simulate as run_simulation
+from scenarios.simulation.settings import SimulationSettings
+from scenarios.simulation.shrink import keep, shrink
+from standfast.cli.terminal import (
+    EXIT_FAILED,
+    EXIT_USAGE,
+    JsonOption,
+    fail,
+    plain,
+    print_json,
+    say,
+)
+
+SEED_MAX, SEEDS_MAX, DAYS_MAX, SERVICES_MAX = 2**31, 10_000, 366.0, 2_000
+PROBLEMS_SHOWN_MAX, STEPS_SHOWN_MAX = 10, 30
+
+SeedOption = Annotated[
+    int | None, typer.Option("--seed", min=0, max=SEED_MAX, help="The first seed; else drawn.")
+]
+SeedsOption = Annotated[int, typer.Option("--seeds", min=1, max=SEEDS_MAX, help="How many seeds.")]
+DaysOption = Annotated[
+    float, typer.Option("--days", min=0.001, max=DAYS_MAX, help="How long each run is.")
+]
+ServicesOption = Annotated[
+    int, typer.Option("--services", min=1, max=SERVICES_MAX, help="How many services there are.")
+]
+FailuresOption = Annotated[
+    float, typer.Option("--failures-per-day", min=0, help="How often each service fails.")
+]
+FaultsOption = Annotated[
+    float, typer.Option("--faults-per-day", min=0, help="How often Standfast itself is hurt.")
+]
+KeepOption = Annotated[
+    Path | None,
+    typer.Option("--keep", metavar="DIR", help="Shrink a failing seed, and keep it as a case."),
+]
+BugOption = Annotated[str, typer.Option("--bug", hidden=True, help="Seed a bug on purpose.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(simulate)
+
+
+def simulate(  # noqa: PLR0913, PLR0917  (each is an option)
+    seed: SeedOption = None,
+    seeds: SeedsOption = 1,
+    days: DaysOption = 1.0,
+    services: ServicesOption = 100,
+    failures_per_day: FailuresOption = 0.5,
+    faults_per_day: FaultsOption = 40.0,
+    keep_in: KeepOption = None,
+    bug: BugOption = "",
+    json: JsonOption = False,  # noqa: FBT002
+) -> None:
+    """Run days of Standfast in seconds: its own code, in simulated time, hurt by chance.
+
+    Hosts, executor and log are killed, frozen, doubled and cut off; services fail meanwhile. After
+    each step the five invariants must hold. One seed is one run, always the same.
+    Exit code: 0, or 1 when an invariant broke, or 2 for options that can't be.
+
+    Example: [bold]standfast simulate --seed 7 --days 1 --services 100 --json | jq .clean[/]
+    """
+    if bug and bug not in BUGS:
+        fail(f"there is no bug {bug!r}; there are: {', '.join(BUGS)}", EXIT_USAGE)
+    first = secrets.randbelow(SEED_MAX) if seed is None else seed
+    found: list[dict[str, Any]] = []
+    for number in range(first, first + seeds):
+        settings = SimulationSettings(
+            seed=number,
+            days=days,
+            services=services,
+            failures_per_day=failures_per_day,
+            faults_per_day=faults_per_day,
+            bug=bug,
+        )
+        result = run_simulation(settings)
+        found.append(_as_json(result))
+        if not json:
+            _show(result)
+        if result.problems and keep_in is not None:
+            _keep(settings, keep_in, json=json)
+    clean = all(one["clean"] for one in found)
+    if json:
+        print_json({"clean": clean, "runs": found})
+    if not clean:
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _keep(settings: SimulationSettings, folder: Path, *, json: bool) -> None:
+    case = shrink(settings)
+    if case is not None:
+        path = keep(case, folder)
+        if not json:
+            say(f"  {len(case.plan)} mishaps are enough: {plain(str(path))}")
+
+
+def _as_json(result: Result) -> dict[str, Any]:
+    return {
+        "seed": result.settings.seed,
+        "clean": not result.problems,
+        "problems": list(result.problems),
+        "days": result.settings.days,
+        "services": result.settings.services,
+        "counts": result.counts,
+        "faults": result.faults,
+        "exercised": result.exercised,
+        "digest": result.digest,
+        "speedup": round(result.speedup),
+    }
+
+
+def _show(result: Result) -> None:
+    seed, verdict = result.settings.seed, "NOT clean" if result.problems else "clean"
+    counts = result.counts
+    did = f"{counts.get('commits', 0)} commits, {counts.get('commands', 0)} commands"
+    say(f"seed {seed}: {verdict}; {did}, {result.speedup:,.0f} times as fast as time")
+    say(f"  faults: {_counted(result.faults)}")
+    say(f"  exercised: {_counted(result.exercised)}")
+    for step in result.last_steps[-STEPS_SHOWN_MAX:] if result.problems else ():
+        say(f"  [dim]{plain(step)}[/]")
+    for problem in result.problems[:PROBLEMS_SHOWN_MAX]:
+        say(f"  [red]{plain(problem)}[/]")
+    if result.problems:
+        options = f"--days {result.settings.days:g} --services {result.settings.services}"
+        often = (
+            f"--failures-per-day {result.settings.failures_per_day:g}"
+            f" --faults-per-day {result.settings.faults_per_day:g}"
+        )
+        say(f"  again: standfast simulate --seed {seed} {options} {often}")
+
+
+def _counted(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in sorted(counts.items())) or "none"

@@ -1,0 +1,79 @@
+"""Simulated trouble: clean by every seed, the same by the same seed, and not blind to bugs."""
+
+from __future__ import annotations
+
+import secrets
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scenarios.bugs import BUGS
+from scenarios.simulation.plan import draw_plan
+from scenarios.simulation.run import simulate
+from scenarios.simulation.search import SEEDS_MAX, seeds_to_find, stormy
+from scenarios.simulation.shrink import keep, read_case, shrink
+
+CASES = sorted((Path(__file__).parent / "simulation_cases").glob("*.json"))
+SEEDS = 50
+FIRST = secrets.randbelow(2**31)
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.timeout(600)
+def test_fifty_seeds_are_clean_and_exercise_every_invariant() -> None:
+    sys.stdout.write(f"seeds {FIRST} to {FIRST + SEEDS - 1}\n")
+    exercised: dict[str, int] = {}
+    for seed in range(FIRST, FIRST + SEEDS):
+        result = simulate(stormy(seed))
+        assert not result.problems, (seed, result.problems[:5], result.last_steps[-20:])
+        for name, count in result.exercised.items():
+            exercised[name] = exercised.get(name, 0) + count
+    assert all(exercised.values()), exercised
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_a_seed_that_failed_once_fails_no_more(path: Path) -> None:
+    case = read_case(path)
+    assert simulate(case.settings, case.plan).problems == ()
+
+
+@pytest.mark.parametrize("bug", BUGS)
+@pytest.mark.timeout(600)
+def test_a_bug_is_found_within_two_hundred_seeds(bug: str) -> None:
+    count, result = seeds_to_find(bug)
+    assert count <= SEEDS_MAX
+    assert result is not None
+
+
+def test_a_seed_gives_the_same_log_in_every_process() -> None:
+    program = (
+        "from scenarios.simulation.run import simulate\n"
+        "from scenarios.simulation.search import stormy\n"
+        "print(simulate(stormy(11)).digest)"
+    )
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            check=True,
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            env={"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": hashes},
+        ).stdout
+        for hashes in ("1", "2")
+    }
+    assert len(digests) == 1
+    assert digests != {simulate(stormy(12)).digest + "\n"}
+
+
+def test_a_failing_seed_is_made_smaller_and_kept(tmp_path: Path) -> None:
+    settings = stormy(1, "missing-mark")
+    case = shrink(settings, seconds=20.0)
+    assert case is not None
+    assert len(case.plan) < len(draw_plan(settings))
+    path = keep(case, tmp_path)
+    again = read_case(path)
+    assert again == case
+    assert simulate(again.settings, again.plan).problems
