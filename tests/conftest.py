@@ -5,12 +5,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
 FIXTURES_FOLDER = Path(__file__).parent / "fixtures"
 SKIPS_ARE_FAILURES_VARIABLE = "STANDFAST_SKIPS_ARE_FAILURES"
+
+settings.register_profile("standfast", deadline=None)
+settings.load_profile("standfast")
+"""An example may take its time: the machine may be busy. Each test has a limit of its own."""
 
 pytest_plugins = [
     f"tests.fixtures.{path.stem}"
