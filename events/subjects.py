@@ -35,7 +35,11 @@ def entity_of(subject: str) -> EntityAddress:
     if len(parts) != _STATE_TOKENS or parts[0] != "sf":
         message = f"a state subject is sf.<kind>.<bucket>.<id>, not {subject!r}"
         raise InvalidAddressError(message)
-    return EntityAddress(parts[1], decode_token(parts[3]))
+    entity = EntityAddress(parts[1], decode_token(parts[3]))
+    if state_subject(entity) != subject:
+        message = f"{entity} has its commits under {state_subject(entity)}, not under {subject!r}"
+        raise InvalidAddressError(message)
+    return entity
 
 
 @lru_cache(ENTITIES_REMEMBERED)

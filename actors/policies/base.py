@@ -87,6 +87,18 @@ class Observe(Command):
     left: tuple[int, ...] = ()
 
 
+class LeaveOut(Command):
+    """Write down that a fact can't be read here, and go on; only the policy's own host gives it."""
+
+    cause_id: str
+    cause_type: str
+    error: str
+    position: Position
+    index: int
+    delivered: int
+    left: tuple[int, ...] = ()
+
+
 class Consider(Command):
     """Look whether something is due, having read the log up to a position."""
 
@@ -121,8 +133,12 @@ def _decide(policy: Policy[S], state: PolicyState[S], command: Command, now: dat
     match command:
         case StartPolicy(position=position):
             return [] if state.position else [_started(position)]
-        case Observe(envelope=envelope) if _has_handled(state, envelope):
+        case Observe(envelope=envelope) if _has_handled(state, envelope.position, envelope.index):
             return []
+        case LeaveOut(position=position, index=index) if _has_handled(state, position, index):
+            return []
+        case LeaveOut(position=position, index=index):
+            return _advance(state, _left_out(command), (position, index), command)
         case Observe(envelope=envelope):
             conclusion = _observed(policy, state.knows, envelope, now)
             read = (envelope.position, envelope.index)
@@ -161,11 +177,18 @@ def _observed(policy: Policy[S], knows: S, envelope: Envelope, now: datetime) ->
     return conclusion
 
 
-def _has_handled(state: PolicyState[S], envelope: Envelope) -> bool:
+def _left_out(command: LeaveOut) -> Conclusion:
+    quarantined = CauseQuarantined(
+        cause_id=command.cause_id, cause_type=command.cause_type, error=command.error
+    )
+    return Conclusion(notes=[quarantined])
+
+
+def _has_handled(state: PolicyState[S], position: Position, index: int) -> bool:
     if state.position is None:
         return False
     read = (state.position.sequence, state.index)
-    return (envelope.position.sequence, envelope.index) <= read
+    return (position.sequence, index) <= read
 
 
 def _furthest(state: PolicyState[S], position: Position, index: int) -> tuple[Position, int]:
@@ -193,7 +216,7 @@ def _advance(
     state: PolicyState[S],
     conclusion: Conclusion,
     read: tuple[Position, int],
-    command: Observe | Consider,
+    command: Observe | LeaveOut | Consider,
 ) -> Decision:
     if not conclusion:
         return []

@@ -8,7 +8,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from actors.policies.base import Consider, Observe, StartPolicy
+from actors.policies.base import Consider, LeaveOut, Observe, StartPolicy
+from actors.runtime.causes import Causes, Unread
 from actors.runtime.commands import (
     FINAL,
     Answer,
@@ -18,17 +19,15 @@ from actors.runtime.commands import (
     deliver,
 )
 from actors.runtime.letters import Letter
-from events.address import EntityAddress, InvalidAddressError
+from events.address import EntityAddress
 from events.base import Mark, Origin
-from events.codec import UPCASTERS
-from events.commit import UnreadableCommitError
 from events.ids import new_id
 from events.log import Log
 from events.reader import Start
 from events.surroundings import now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from actors.base import Command
     from actors.policies.base import Policy, PolicyState
@@ -60,11 +59,11 @@ class PolicyRunner:
     _tasks: dict[asyncio.Task[None], None] = field(default_factory=dict)
     _queued: int = 0
     _room: asyncio.Event = field(default_factory=asyncio.Event)
-    _types: frozenset[str] = frozenset()
+    _causes: Causes = field(init=False)
 
     def __post_init__(self) -> None:
         """Begin where the policy's own commits say that it is."""
-        self._types = _stored_types(self.policy)
+        self._causes = Causes(self.policy, self.entity.address, self.log)
         state = self._state
         self.read = state.position or self.log.position(0)
         self.index = state.index
@@ -99,43 +98,21 @@ class PolicyRunner:
                 await self._take(batch)
 
     async def _take(self, batch: list[Message]) -> None:
-        chunk: list[Envelope] = []
+        chunk: list[Envelope | Unread] = []
         for message in batch:
-            for envelope in self._causes_in(message):
-                chunk.append(envelope)
+            for cause in self._causes.in_message(message):
+                chunk.append(cause)
                 if len(chunk) >= CHUNK_MAX:
                     await self._observe(chunk)
                     chunk = []
         if chunk:
             await self._observe(chunk)
 
-    def _causes_in(self, message: Message) -> Iterator[Envelope]:
-        """Give the events of a message that the policy reads, unreadable commits left out."""
-        if (
-            message.subject.startswith("sf.policy.")
-            and self.entity.address.token == (message.subject.rpartition(".")[2])
-        ):
-            return
-        try:
-            stored = self.log.stored(message)
-            if self._types.isdisjoint(fact.type for fact in stored.commit.facts):
-                return
-            envelopes = list(stored.envelopes())
-        except (UnreadableCommitError, InvalidAddressError, ValueError):
-            return  # its own entity is parked because of it, and people are told
-        for envelope in envelopes:
-            if type(envelope.event) in self.policy.causes:
-                yield envelope
-
-    async def _observe(self, chunk: list[Envelope]) -> None:
+    async def _observe(self, chunk: list[Envelope | Unread]) -> None:
         await self._wait_for_room()
-        delivered, left = self._delivery()
+        delivery = self._delivery()
         answers = [
-            self._give(
-                Observe.model_construct(envelope=envelope, delivered=delivered, left=left),
-                self._origin_of(envelope),
-            )
-            for envelope in chunk
+            self._give(_command_for(cause, *delivery), self._origin_of(cause)) for cause in chunk
         ]
         for answer in await asyncio.gather(*answers):
             if answer.outcome not in FINAL or answer.outcome is Outcome.PARKED:
@@ -171,7 +148,7 @@ class PolicyRunner:
         self.submit(self.entity, Letter(type(command).__name__, {}, origin, answer, command))
         return future
 
-    def _origin_of(self, cause: Envelope) -> Origin:
+    def _origin_of(self, cause: Envelope | Unread) -> Origin:
         return Origin(
             command_id=f"{self.policy.id}.{cause.id}",
             principal=self._principal,
@@ -274,9 +251,15 @@ class _ChunkRefusedError(Exception):
     """The policy could not commit; it reads again from where it is."""
 
 
-def _stored_types(policy: Policy[Any]) -> frozenset[str]:
-    """Give the stored types of the policy's causes, old versions of them included."""
-    types = {cause.type for cause in policy.causes}
-    while older := {old for old, (new, _) in UPCASTERS.items() if new in types} - types:
-        types |= older
-    return frozenset(types)
+def _command_for(cause: Envelope | Unread, delivered: int, left: tuple[int, ...]) -> Command:
+    if isinstance(cause, Unread):
+        return LeaveOut(
+            cause_id=cause.id,
+            cause_type=cause.type,
+            error=cause.error,
+            position=cause.position,
+            index=cause.index,
+            delivered=delivered,
+            left=left,
+        )
+    return Observe.model_construct(envelope=cause, delivered=delivered, left=left)

@@ -16,6 +16,7 @@ from events.codec import UnknownEventError
 from events.commit import UnreadableCommitError
 from events.reader import Start
 from events.service import ServiceConfigured
+from events.address import InvalidAddressError
 from events.subjects import entity_of, state_filter
 
 if TYPE_CHECKING:
@@ -109,7 +110,10 @@ class ServiceBook:
 
     def _turn(self, message: Message) -> list[Change]:
         """Write one commit into its page."""
-        service = entity_of(message.subject).id
+        try:
+            service = entity_of(message.subject).id
+        except InvalidAddressError:
+            return []  # no service has its commits there
         page = self.pages.get(service, Page(Unknown(), 0))
         try:
             events = [one.event for one in self._log.stored(message).envelopes()]

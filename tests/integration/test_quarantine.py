@@ -17,6 +17,7 @@ from events.alert import AlertFired, AlertResolved
 from events.base import Origin
 from events.commit import Commit, Fact, Head, encode_commit
 from events.entity import EntityParked, EntityReleased
+from events.policy import CauseQuarantined
 from events.service import ServiceProbeRequested
 from events.subjects import state_subject
 from tests.hosting import AUTHOR, PLACED, SERVICES, Hosting
@@ -120,11 +121,11 @@ async def publish(hosting: Hosting, payload: bytes, head: Head) -> int:
     return int((await stream.publish(state_subject(BAD), payload, headers=headers)).seq)
 
 
-def strange(previous: Head) -> bytes:
+def strange(previous: Head, newer: str = "standfast.service.probe_requested.v9") -> bytes:
     """Give a commit with an event of a version that this build does not know."""
     now = datetime(2026, 11, 25, tzinfo=UTC)
     origin = Origin("c", "p", "/s", now, "c")
-    fact = Fact("standfast.service.probe_requested.v9", 0, {"reason": "x"})
+    fact = Fact(newer, 0, {"reason": "x"})
     return encode_commit(Commit("strange", BAD, previous, now, AUTHOR, (origin,), (fact,)))
 
 
@@ -248,3 +249,28 @@ async def test_people_are_told_of_a_parked_entity_and_of_its_release(hosting: Ho
     await hosting.quiet()
     assert len(executor.told()) == 1
     assert len(await hosting.events(AlertResolved)) == 0
+
+
+async def test_a_policy_that_can_not_read_a_cause_says_so_and_goes_on(hosting: Hosting) -> None:
+    await hosting.place(h1=PLACED)
+    executor = await hosting.executor()
+    host = await hosting.start()
+    await hosting.platform({"good": ()})
+    await hosting.configure("bad")
+    await hosting.quiet()
+    head = host.mailroom.entities[BAD].head
+    newer = "standfast.service.went_down.v9"
+    await publish(hosting, strange(head, newer), head)
+    left_out = await hosting.until_event(
+        CauseQuarantined, matching=lambda event: event.cause_type == newer, count=2
+    )
+    assert {event.cause_id for event in left_out} == {"strange.0"}
+    await until(lambda: any(said.startswith("EventLeftOut") for said in executor.told()))
+    await hosting.report("good", "healthy")
+    await hosting.report("good", "down")
+    await until(lambda: "ServiceDown:good firing" in executor.told())
+    count = len(await hosting.events(CauseQuarantined))
+    await hosting.kill(host)
+    await hosting.start()
+    await hosting.quiet()
+    assert len(await hosting.events(CauseQuarantined)) == count, "it is left out once"
