@@ -12,11 +12,11 @@ from nats.errors import Error as NatsError
 from pydantic import ValidationError
 
 from actors.service import SERVICE, Service, Unknown, Watched
+from events.address import InvalidAddressError
 from events.codec import UnknownEventError
 from events.commit import UnreadableCommitError
 from events.reader import Start
 from events.service import ServiceConfigured
-from events.address import InvalidAddressError
 from events.subjects import entity_of, state_filter
 
 if TYPE_CHECKING:

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import select
 
+from events.address import EntityAddress
 from events.service import ServiceRetired, ServiceWentDown
+from events.subjects import state_subject
 from projections.beside import beside_path
 from projections.catalogue import PROJECTIONS
 from projections.compare import compare
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from projections.base import Change, Row, Rows
     from tests.fixtures.nats import NatsServer
 
+ODD = state_subject(EntityAddress("service", "odd"))
 ROOT = Path(__file__).parents[2]
 NAMES = tuple(projection.name for projection in PROJECTIONS)
 
@@ -91,7 +94,7 @@ async def test_a_row_that_the_database_refuses_is_left_out_alone(log: Log, url: 
 async def test_an_unreadable_commit_is_shown_and_the_rest_goes_on(
     log: Log, recorder: Recorder, runner: Runner, url: str
 ) -> None:
-    acknowledged = await log.client.jetstream().publish("sf.service.00.odd", b"\x00 no commit")
+    acknowledged = await log.client.jetstream().publish(ODD, b"\x00 no commit")
     await outage(recorder, 2)
     await runner.catch_up()
     reading = Reading(url)
