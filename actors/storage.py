@@ -17,7 +17,6 @@ class Storage(Value):
 
     generation: int = 1
     pressure: Pressure = "none"
-    telemetry_bytes_max: int = 0
 
 
 class RecordStorage(Command):
@@ -43,8 +42,8 @@ def evolve(state: Storage, event: StorageEvent) -> Storage:
     match event:
         case LogRestored(generation=generation):
             return state.model_copy(update={"generation": generation})
-        case StoragePressureChanged(pressure=pressure, telemetry_bytes_max=size):
-            return state.model_copy(update={"pressure": pressure, "telemetry_bytes_max": size})
+        case StoragePressureChanged(pressure=pressure):
+            return state.model_copy(update={"pressure": pressure})
     assert_never(event)
 
 
@@ -52,7 +51,7 @@ STORAGE: Decider[Storage] = Decider(
     kind="storage",
     initial=Storage(),
     states=TypeAdapter(Storage),
-    state_version=1,
+    state_version=2,
     commands=(RecordStorage,),
     events=StorageEvent.__args__,
     decide=decide,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from nats.js.api import (
@@ -12,7 +12,7 @@ from nats.js.api import (
     StreamConfig,
     StreamInfo,
 )
-from nats.js.errors import NotFoundError
+from nats.js.errors import NotFoundError, ServerError
 
 from events.identity import LogIdentity, identity_in, metadata_of
 from events.ids import new_id
@@ -28,10 +28,13 @@ from events.subjects import (
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
+    from nats.js.manager import JetStreamManager
 
 __all__ = ["LogIdentity", "StreamLimits", "ensure_streams", "identity_of"]
 
 CHECKPOINTS_KEPT = 24
+BYTES_MIN = 4 * 1024 * 1024
+NO_STORAGE = 10047
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +67,24 @@ async def ensure_streams(client: Client, limits: StreamLimits) -> LogIdentity:
         try:
             await manager.stream_info(config.name)
         except NotFoundError:
-            await manager.add_stream(config)
+            await _add_as_large_as_it_may_be(manager, config)
     state = state or await find_state_stream(client)
     assert state is not None, "it is there by now"
     return state.identity
+
+
+async def _add_as_large_as_it_may_be(manager: JetStreamManager, config: StreamConfig) -> None:
+    """Create a stream; a server on a small disk refuses large limits, and takes smaller ones."""
+    while True:
+        try:
+            await manager.add_stream(config)
+        except ServerError as error:
+            limit = config.max_bytes or 0
+            if error.err_code != NO_STORAGE or limit <= BYTES_MIN:
+                raise
+            config = replace(config, max_bytes=max(BYTES_MIN, limit // 2))
+        else:
+            return
 
 
 async def telemetry_identity(client: Client, log: LogIdentity) -> LogIdentity:

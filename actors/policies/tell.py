@@ -37,8 +37,14 @@ from events.service import (
     ServiceRetired,
     ServiceWentDown,
 )
+from events.storage import StoragePressureChanged
 
 NO_DATA_ALERT = "NoData"
+DISK_ALERTS = (
+    ("LogDiskFillsUp", "warning", {"high", "critical"}),
+    ("LogDiskAlmostFull", "critical", {"critical"}),
+)
+"""Alert, severity, and under which pressures it fires."""
 NAMES_SHOWN_MAX = 10
 
 
@@ -65,6 +71,8 @@ def observe(knows: Knowledge, envelope: Envelope, now: datetime) -> Conclusion: 
             return _parked(knows, event, envelope)
         case CauseQuarantined():
             return _left_out(knows, event, envelope)
+        case StoragePressureChanged():
+            return _disk(knows, event, envelope)
         case EntityReleased(reason=reason):
             return Conclusion(wishes=[_resolve(f"EntityParked:{entity}", reason, envelope)])
         case ServiceLostSight():
@@ -184,6 +192,20 @@ def _left_out(knows: Knowledge, event: CauseQuarantined, envelope: Envelope) -> 
     return Conclusion(wishes=[_fire(knows, alert, labels, annotations, envelope)])
 
 
+def _disk(knows: Knowledge, event: StoragePressureChanged, envelope: Envelope) -> Conclusion:
+    """Tell that the disk fills up, and once more when it is almost full."""
+    used = f"{event.used_share:.0%} are used, {event.free_bytes // 1024**2} MiB are free"
+    wishes = []
+    for alert, severity, pressures in DISK_ALERTS:
+        if event.pressure in pressures:
+            labels = {"alertname": alert, "severity": severity}
+            summary = {"summary": f"the disk of the log fills up: {used}"}
+            wishes.append(_fire(knows, alert, labels, summary, envelope))
+        else:
+            wishes.append(_resolve(alert, used, envelope))
+    return Conclusion(wishes=wishes)
+
+
 def _blind(knows: Knowledge, service: str, envelope: Envelope) -> Conclusion:
     if service in knows.blind:
         return Conclusion()
@@ -260,6 +282,7 @@ TELL: Policy[Knowledge] = Policy(
         EntityParked,
         EntityReleased,
         CauseQuarantined,
+        StoragePressureChanged,
         ServiceLostSight,
         ServiceBecameHealthy,
         ServiceWentDown,

@@ -69,6 +69,17 @@ class LogConfiguration(Value):
     replicas: int = Field(default=1, ge=1, le=5)
     telemetry_age_seconds: PositiveSeconds = 86_400.0
     telemetry_bytes_max: int = Field(default=1024 * 1024 * 1024, ge=1024 * 1024)
+    disk_high_share: float = Field(default=0.80, gt=0, le=1, description="telemetry gives way")
+    disk_critical_share: float = Field(default=0.90, gt=0, le=1, description="told once more")
+    disk_eased_share: float = Field(default=0.70, gt=0, le=1, description="it has room again")
+    disk_look_seconds: PositiveSeconds = 10.0
+
+    @model_validator(mode="after")
+    def _shares_rise(self) -> LogConfiguration:
+        if not self.disk_eased_share < self.disk_high_share <= self.disk_critical_share:
+            message = "it must be that disk_eased_share < disk_high_share <= disk_critical_share"
+            raise ValueError(message)
+        return self
 
     def limits(self) -> StreamLimits:
         """Give the limits of the log's streams."""

@@ -20,6 +20,7 @@ from events.streams import ensure_streams
 from events.subjects import STOP_CHILDREN_SUBJECT
 from events.succession import watch_generation
 from standfast.config.apply import NotAppliedError, apply
+from standfast.keeping.disk_watch import DiskWatch
 from standfast.paths import StateDirectory, write_private
 from standfast.running import SUPERVISOR, say_build
 from standfast.runtime import Runtime
@@ -167,6 +168,13 @@ class Supervisor:
             self._spawn(LogKeeper(self.directory, self.children).keep())
         self._spawn(self._hosts.keep())
         self._spawn(self._follow_generations())
+        self._spawn(
+            DiskWatch(self._opened, self.loaded.configuration.log, self.directory.log).run()
+        )
+
+    def _opened(self) -> Log:
+        assert self.log is not None, "everything is started"
+        return self.log
 
     async def _follow_generations(self) -> None:
         """Whenever the log was restored: place the hosts and apply the configuration again."""
