@@ -65,6 +65,7 @@ class HostSettings:
     node: str = ""
     checkpoint_commits: int = CHECKPOINT_COMMITS
     passivate_seconds: float = PASSIVATE_SECONDS
+    pid: int = field(default_factory=os.getpid)
     look_seconds: float = LOOK_SECONDS
 
 
@@ -125,7 +126,7 @@ class Host:
         self.record = await SoloWriter.open(
             self.log, author, f"host:{name}", EntityAddress("host", name)
         )
-        started = HostStarted(pid=os.getpid(), node=self.settings.node, build=author.build)
+        started = HostStarted(pid=self.settings.pid, node=self.settings.node, build=author.build)
         await self._write_down(started)
         await self._control.open()
         self.crew.spawn(self._timers.run())

@@ -12,7 +12,7 @@ from events.archive import Archive, UnusableArchiveError
 from events.commit import StoredCommit, UnreadableCommitError, decode_commit, digest_of
 from events.subjects import entity_of
 from scenarios.checker.checker import Checker
-from scenarios.checker.due import LATE
+from scenarios.checker.due import DETECTED_WITHIN, LATE
 from scenarios.checker.records import (
     Injected,
     Invoked,
@@ -51,11 +51,17 @@ class Run:
         """How much later than due something may be done at the run's end."""
         return timedelta(seconds=self.settings.get("late_seconds", LATE.total_seconds()))
 
+    @property
+    def detected_within(self) -> timedelta:
+        """How long an outage may last before it must be known: longer where probers are hurt."""
+        default = DETECTED_WITHIN.total_seconds()
+        return timedelta(seconds=self.settings.get("detected_seconds", default))
+
 
 def check_run(directory: Path) -> Report:
     """Check all that a run left in its directory. Raises `UnusableRunError`."""
     run = read_run(directory)
-    checker = Checker(late=run.late)
+    checker = Checker(late=run.late, detected_within=run.detected_within)
     commits = _read_log(directory / ARCHIVE, checker)
     for path in sorted(directory.glob("commands-*.jsonl")):
         for line in read_as(path, command_line):

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from scenarios.checker.report import Report
 
 STEADY_SECONDS = 3.0
+DETECTED_SECONDS = 60.0
+"""Who watches is frozen and cut off as well: so long an outage may stay unseen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,9 @@ async def _hurt(stand: Stand, settings: RunSettings, journal: Journal) -> str:
     await resolve_drills(stand.client, stand.directory)
     unrest = await unrest_after(stand)
     await stand.stop_watching()
-    heading = RunHeading(began, settings.seed, asdict(settings))
+    heading = RunHeading(
+        began, settings.seed, {**asdict(settings), "detected_seconds": DETECTED_SECONDS}
+    )
     await collect(await stand.log(), HOSTS, heading, stand.directory)
     return unrest
 

@@ -59,6 +59,7 @@ class Life:
 
     seed: int
     name: str
+    number: int
     process: Process
     client: SimulatedClient
     part: Any = None
@@ -98,7 +99,7 @@ class Cluster:
         skew_seconds = Random(f"{self.seed}/{name}").uniform(-SKEW_SECONDS, SKEW_SECONDS)  # noqa: S311
         process = Process(f"{name}/{number}", chance, self.clock, skew_seconds)
         client = process.context.run(SimulatedClient, self.server, process, chance)
-        return Life(self.seed, name, process, client)
+        return Life(self.seed, name, number, process, client)
 
     def start(self, name: str) -> Life:
         """Start a part."""
@@ -161,7 +162,7 @@ class Cluster:
 
     async def _host(self, life: Life) -> None:
         log = await self.log_of(life)
-        settings = HostSettings(life.name, AUTHOR, look_seconds=LOOK_SECONDS)
+        settings = HostSettings(life.name, AUTHOR, look_seconds=LOOK_SECONDS, pid=life.number)
         life.part = Host(log, settings)
         await life.part.run()
 

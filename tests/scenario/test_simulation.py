@@ -21,7 +21,7 @@ FIRST = secrets.randbelow(2**31)
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_fifty_seeds_are_clean_and_exercise_every_invariant() -> None:
     sys.stdout.write(f"seeds {FIRST} to {FIRST + SEEDS - 1}\n")
     exercised: dict[str, int] = {}
@@ -40,7 +40,7 @@ def test_a_seed_that_failed_once_fails_no_more(path: Path) -> None:
 
 
 @pytest.mark.parametrize("bug", BUGS)
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_a_bug_is_found_within_two_hundred_seeds(bug: str) -> None:
     count, result = seeds_to_find(bug)
     assert count <= SEEDS_MAX
