@@ -144,11 +144,12 @@ correlation: {{settle_seconds: 0.5}}
     )
     standing = Standing(tmp_path / "state", config)
     standing.start()
-    made = Platform(standing, doors, receiver)
-    await standing.wait_ready()
-    yield made
-    doors.shut_all()
-    standing.stop()
+    try:
+        await standing.wait_ready()
+        yield Platform(standing, doors, receiver)
+    finally:
+        doors.shut_all()
+        standing.stop()
 
 
 async def test_everything_begins_anew_by_itself_while_it_runs(
