@@ -185,12 +185,13 @@ def evolve(state: Service, event: ServiceEvent) -> Service:
         case ServiceRetired(reason=reason, configuration_hash=digest):
             return Retired(reason=reason, configuration_hash=digest)
         case ServiceBecameHealthy(since=since):
-            return _with_health(state, Healthy(since=since))
+            return _with_health(state, Healthy.trusted(since=since))
         case ServiceWentDown(since=since, reason=reason):
-            return _with_health(state, Down(since=since, reason=reason))
+            return _with_health(state, Down.trusted(since=since, reason=reason))
         case ServiceLostSight(since=since, reason=reason):
             was_down = isinstance(state, Watched) and is_or_was_down(state.health)
-            return _with_health(state, NoData(since=since, reason=reason, was_down=was_down))
+            health = NoData.trusted(since=since, reason=reason, was_down=was_down)
+            return _with_health(state, health)
         case ServiceProbeRequested():
             return state
     assert_never(event)
@@ -204,9 +205,7 @@ def is_or_was_down(health: Health) -> bool:
 def _with_health(state: Service, health: Health) -> Service:
     if not isinstance(state, Watched):
         return state
-    return Watched(
-        settings=state.settings, configuration_hash=state.configuration_hash, health=health
-    )
+    return state.but(health=health)
 
 
 def health_name(health: Health) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nats.errors import ConnectionClosedError, NoRespondersError
@@ -33,6 +33,11 @@ class Append:
     log: Log
     commit: Commit
     payload: bytes
+    digest: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make the digest once: it goes into the header and into the head."""
+        self.digest = digest_of(self.payload)
 
     async def run(self) -> Head:
         """Publish until it is known to have landed, or to have lost."""
@@ -49,13 +54,13 @@ class Append:
         return {
             _STREAM_HEADER: self.log.stream,
             EXPECTED_HEADER: str(self.commit.previous.sequence),
-            DIGEST_HEADER: digest_of(self.payload).hex(),
+            DIGEST_HEADER: self.digest.hex(),
         }
 
     async def _publish(self) -> Head | None:
         subject = state_subject(self.commit.entity)
         try:
-            acknowledged = await self.log.client.jetstream().publish(
+            acknowledged = await self.log.publisher.publish(
                 subject, self.payload, timeout=ACKNOWLEDGE_SECONDS, headers=self.headers()
             )
         except APIError as error:
@@ -64,7 +69,7 @@ class Append:
             raise LogUnavailableError(str(error)) from error
         except UNCERTAIN:
             return await self.landed()
-        return Head(acknowledged.seq, digest_of(self.payload))
+        return Head(acknowledged.seq, self.digest)
 
     async def _refused(self, error: APIError) -> Head | None:
         if error.err_code == WRONG_LAST_SEQUENCE:
@@ -79,7 +84,7 @@ class Append:
         last = await self.log.last_message(state_subject(self.commit.entity))
         actual = 0 if last is None else int(last.seq or 0)
         if last is not None and last.data == self.payload:  # the commit's id is in the payload
-            return Head(actual, digest_of(self.payload))
+            return Head(actual, self.digest)
         if actual == self.commit.previous.sequence:
             return None
         raise ConflictError(self.commit.entity, self.commit.previous.sequence, actual)

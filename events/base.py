@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeAlias
 
 import msgspec
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -27,6 +27,22 @@ class Value(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
 
+    @classmethod
+    def trusted(cls, **values: Any) -> Self:
+        """Build from all fields' values, unchecked: a fact or a state held each of them before."""
+        made = object.__new__(cls)
+        _set(made, "__dict__", values)
+        _set(made, "__pydantic_fields_set__", set(values))
+        _set(made, "__pydantic_extra__", None)
+        _set(made, "__pydantic_private__", None)
+        return made
+
+    def but(self, **values: Any) -> Self:
+        """Give a copy with other values, trusted as those of `trusted` are."""
+        return self.trusted(**{**self.__dict__, **values})
+
+
+_set = object.__setattr__
 
 FENCE_BITS = 40
 """How much of a fence is the sequence: a trillion commits, and programs read 53 bits exactly."""

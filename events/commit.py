@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from events.address import EntityAddress
-from events.base import Envelope, Moment, Origin, Position
+from events.base import Envelope, Moment, Origin
 from events.codec import decode_event
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from events.base import Event
+    from events.base import Event, Position
+    from events.identity import LogIdentity
 
 FORMAT = 1
 DIGEST_HEADER = "Standfast-Digest"
@@ -61,16 +62,27 @@ class Commit(msgspec.Struct, frozen=True, gc=False):
 
 
 class StoredCommit(msgspec.Struct, frozen=True, gc=False):
-    """A commit with its place in the log and its digest."""
+    """A commit with its sequence in a log, and its stored bytes."""
 
     commit: Commit
-    position: Position
-    digest: bytes
+    sequence: int
+    payload: bytes
+    log: LogIdentity
+
+    @property
+    def position(self) -> Position:
+        """Its place, under the first generation of the log that had it."""
+        return self.log.position(self.sequence)
+
+    @property
+    def digest(self) -> bytes:
+        """The SHA-256 of its stored bytes."""
+        return digest_of(self.payload)
 
     @property
     def head(self) -> Head:
         """The chain's end, were this the newest commit."""
-        return Head(self.position.sequence, self.digest)
+        return Head(self.sequence, self.digest)
 
     def envelopes(self) -> Iterator[Envelope]:
         """Decode the events one by one.

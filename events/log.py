@@ -30,7 +30,7 @@ from events.log_errors import (
 from events.message import Message, stored_moment
 from events.reader import PACE, OrderedReader, Pace, Start
 from events.state_stream import STREAM_NOT_FOUND, find_state_stream, state_streams
-from events.subjects import STATE_STREAM, entity_of, state_subject
+from events.subjects import STATE_STREAM, entity_of, has_wildcard, state_subject
 from events.surroundings import monotonic_seconds
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ class Log:
         """Use `Log.open`, which also reads the identity."""
         self._client = client
         self._manager = client.jsm(timeout=ACKNOWLEDGE_SECONDS)
+        self.publisher = client.jetstream()
         self.identity, self.pace, self.stream = identity, pace, stream
         self._refused_since: float | None = None
 
@@ -193,7 +194,10 @@ class Log:
         end = last if until is None else min(last, until)
         newest, is_certain = await self._last_matching(filters)
         needed = min(end, newest)
-        reader = OrderedReader(self._client, self.stream, filters, start, pace=self.pace)
+        many = needed - start.sequence if filters and all(map(has_wildcard, filters)) else 0
+        reader = OrderedReader(
+            self._client, self.stream, filters, start, pace=self.pace, likely=many
+        )
         try:
             waiting = await reader.open()
             if waiting == 0 and (start.time is not None or needed < start.sequence):
@@ -270,7 +274,7 @@ def stored_commit(message: Message, log: LogIdentity) -> StoredCommit:
     """Decode a message of a log's state stream. Raises `UnreadableCommitError`."""
     payload = message.payload
     commit = decode_commit(payload, entity_of(message.subject))
-    return StoredCommit(commit, log.position(message.sequence), digest_of(payload))
+    return StoredCommit(commit, message.sequence, payload, log)
 
 
 def stored_at(raw: RawStreamMsg) -> datetime:
@@ -283,8 +287,5 @@ def stored_at(raw: RawStreamMsg) -> datetime:
 def _stored_from_raw(log: Log, raw: RawStreamMsg) -> StoredCommit:
     assert raw.subject is not None
     payload = raw.data or b""
-    return StoredCommit(
-        commit=decode_commit(payload, entity_of(raw.subject)),
-        position=log.position(int(raw.seq or 0)),
-        digest=digest_of(payload),
-    )
+    commit = decode_commit(payload, entity_of(raw.subject))
+    return StoredCommit(commit, int(raw.seq or 0), payload, log.identity)

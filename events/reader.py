@@ -90,8 +90,13 @@ class OrderedReader:
         *,
         headers_only: bool = False,
         pace: Pace = PACE,
+        likely: int = 0,
     ) -> None:
-        """Prepare to read the messages of a stream whose subjects match any of the filters."""
+        """Prepare to read the messages of a stream whose subjects match any of the filters.
+
+        `likely` is about how many of them wait already, where that is known.
+        """
+        self._likely = likely
         self._headers_only = headers_only
         self._pace = pace
         self._client = client
@@ -116,25 +121,33 @@ class OrderedReader:
     async def open(self) -> int:
         """Create the consumer. Gives how many messages already wait to be read."""
         self._reconnects = self._client.stats["reconnects"]
+        likely, self._likely = self._likely, 0
+        if likely < BULK_MESSAGES or not await self._open_bulk():
+            await self._open_ordinary()
+            if self.pending >= BULK_MESSAGES:
+                await self._open_bulk()
+        return self.pending + len(self._arrived)
+
+    async def _open_ordinary(self) -> None:
         inbox = self._client.new_inbox()
         self._begin()
         self._subscription = await self._client.subscribe(
             inbox, cb=self._receive, pending_bytes_limit=PENDING_BYTES_MAX
         )
         await self._add_consumer(inbox)
-        if self.pending >= BULK_MESSAGES:
-            with contextlib.suppress(BulkUnavailableError):
-                await self._change_over()
-        return self.pending + len(self._arrived)
 
-    async def _change_over(self) -> None:
-        """Read on from a connection of its own; the ordinary one stays if there is none."""
+    async def _open_bulk(self) -> bool:
+        """Read on from a connection of its own; False, and all as it was, if there is none."""
         inbox = self._client.new_inbox()
-        bulk = await BulkConnection.open(self._client, inbox, self._take, self._lose)
+        try:
+            bulk = await BulkConnection.open(self._client, inbox, self._take, self._lose)
+        except BulkUnavailableError:
+            return False
         await self._drop()
         self._bulk = bulk
         self._begin()
         await self._add_consumer(inbox)
+        return True
 
     def _begin(self) -> None:
         """Begin a consumer's life after the last message that was taken."""

@@ -17,6 +17,7 @@ TELEMETRY_SUBJECTS = "sft.>"
 CHECKPOINT_SUBJECTS = "sfk.>"
 
 
+@lru_cache(ENTITIES_REMEMBERED)
 def state_subject(entity: EntityAddress) -> str:
     """Give the subject of an entity's commits: `sf.<kind>.<bucket>.<id>`."""
     token = entity.token
@@ -40,6 +41,11 @@ def entity_of(subject: str) -> EntityAddress:
         message = f"{entity} has its commits under {state_subject(entity)}, not under {subject!r}"
         raise InvalidAddressError(message)
     return entity
+
+
+def has_wildcard(subject: str) -> bool:
+    """Say whether a filter can match more than one entity's subject."""
+    return subject.endswith(">") or "*" in subject
 
 
 @lru_cache(ENTITIES_REMEMBERED)

@@ -69,7 +69,7 @@ class Entity:
     address: EntityAddress
     decider: Decider[Any]
     _state: Any
-    head: Head = field(default_factory=Head)
+    _head: Head = field(default_factory=Head)
     marks: dict[str, int] = field(default_factory=dict)
     recent: dict[str, None] = field(default_factory=dict)
     intents: dict[int, Wished] = field(default_factory=dict)
@@ -83,6 +83,7 @@ class Entity:
     seen: int = 0
     used: float = 0.0
     _asleep: bytes | None = None
+    _newest: StoredCommit | None = None
 
     @classmethod
     def new(cls, address: EntityAddress) -> Entity:
@@ -100,6 +101,26 @@ class Entity:
     @state.setter
     def state(self, state: Any) -> None:  # noqa: ANN401
         self._state, self._asleep = state, None
+
+    @property
+    def head(self) -> Head:
+        """The end of its chain; the digest of the newest commit is made when it is looked at."""
+        if self._newest is not None:
+            self.head = self._newest.head
+        return self._head
+
+    @head.setter
+    def head(self, head: Head) -> None:
+        self._head, self._newest = head, None
+
+    def settle(self) -> None:
+        """Look at its head, so that the newest commit need not be kept."""
+        self.head = self.head
+
+    @property
+    def sequence(self) -> int:
+        """The sequence of its newest commit, 0 where there is none."""
+        return self._head.sequence if self._newest is None else self._newest.sequence
 
     @property
     def is_asleep(self) -> bool:
@@ -128,8 +149,8 @@ class Entity:
     def fold(self, stored: StoredCommit) -> None:
         """Take in the next stored commit. What can't be taken in makes the entity unreadable."""
         commit = stored.commit
-        if commit.previous.sequence != self.head.sequence:
-            previous, read = commit.previous.sequence, self.head.sequence
+        if commit.previous.sequence != self.sequence:
+            previous, read = commit.previous.sequence, self.sequence
             self._give_up(stored, "chain", f"its predecessor is {previous}, but {read} was read")
         for origin in commit.origins:
             self.remember(origin)
@@ -137,10 +158,10 @@ class Entity:
             self._fold_facts(stored)
         else:
             self._fold_quarantine(stored)
-        self.head = stored.head
+        self._newest = stored
 
     def _fold_facts(self, stored: StoredCommit) -> None:
-        where, sequence, commit_id = "decode", stored.position.sequence, stored.commit.id
+        where, sequence, commit_id = "decode", stored.sequence, stored.commit.id
         try:
             for index, fact in enumerate(stored.commit.facts):
                 where = "decode"
@@ -183,7 +204,7 @@ class Entity:
 
     def _give_up(self, stored: StoredCommit, where: str, error: str) -> None:
         if self.unreadable is None:
-            sequence = stored.position.sequence
+            sequence = stored.sequence
             text = f"commit {sequence}: {error}"[:ERROR_CHARACTERS_MAX]
             self.unreadable = EntityParked(error=text, where=where, sequence=sequence)
 

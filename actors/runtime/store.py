@@ -65,6 +65,8 @@ class Store:
             for entity in base.entities
         }
         await self._replay(ranges, bases, entities, until)
+        for entity in entities.values():
+            entity.settle()
         return await self._reread(entities, until)
 
     async def _replay(
@@ -102,7 +104,7 @@ class Store:
         return entity
 
     def _fold_into(self, entity: Entity, message: Message) -> None:
-        if message.sequence <= entity.head.sequence:
+        if message.sequence <= entity.sequence:
             return  # a checkpoint holds it already
         try:
             stored = self.log.stored(message)
@@ -121,6 +123,7 @@ class Store:
         async for batch in self.log.read([state_subject(address)], until=until):
             for message in batch:
                 self._fold_into(entity, message)
+        entity.settle()
         return entity
 
     async def reload(self, entity: Entity) -> None:

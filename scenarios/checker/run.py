@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from events.address import InvalidAddressError
 from events.archive import Archive, UnusableArchiveError
-from events.commit import StoredCommit, UnreadableCommitError, decode_commit, digest_of
+from events.commit import StoredCommit, UnreadableCommitError, decode_commit
 from events.subjects import entity_of
 from scenarios.checker.checker import Checker
 from scenarios.checker.due import DETECTED_WITHIN, LATE
@@ -142,8 +142,5 @@ def _read_log(path: Path, checker: Checker) -> int:
 
 def stored_in(identity: LogIdentity, message: Message) -> StoredCommit:
     """Decode a message of a log of an identity. Raises `UnreadableCommitError`."""
-    return StoredCommit(
-        commit=decode_commit(message.payload, entity_of(message.subject)),
-        position=identity.position(message.sequence),
-        digest=digest_of(message.payload),
-    )
+    commit = decode_commit(message.payload, entity_of(message.subject))
+    return StoredCommit(commit, message.sequence, message.payload, identity)

@@ -9,18 +9,27 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from eventsourcing.application import Application
 from eventsourcing.domain import Aggregate, event
+from msgspec.structs import asdict
 
 from events.base import Event
+from events.commit import Head
 from events.service import ServiceConfigured, ServiceWentDown
+from standfast.bench.samples import commit_of, service
 
 EVENTS_A_SAVE = 2_000
 
 
 class Watched(Aggregate):
-    """A service as our decider knows it, with the same facts and the same state."""
+    """A service as our decider knows it: the same facts, each with its origin, and its state."""
 
     @event("Configured")
-    def __init__(self, number: int, settings: dict[str, Any], configuration_hash: str) -> None:
+    def __init__(
+        self,
+        number: int,
+        settings: dict[str, Any],
+        configuration_hash: str,
+        origin: dict[str, Any],  # noqa: ARG002  (it is stored, as ours is, and no part of the state)
+    ) -> None:
         """Watch the service."""
         self.number = number
         self.settings = settings
@@ -35,11 +44,12 @@ class Watched(Aggregate):
     @event("WentDown")
     def go_down(
         self,
-        was: str,  # noqa: ARG002  (it is stored, as in our facts, and not part of the state)
+        was: str,  # noqa: ARG002  (as above)
         since: datetime,
         check: str,  # noqa: ARG002
         reason: str,
         evidence: dict[str, Any],  # noqa: ARG002
+        origin: dict[str, Any],  # noqa: ARG002
     ) -> None:
         """A check failed."""
         self.health = ("down", since, reason)
@@ -51,6 +61,7 @@ class Watched(Aggregate):
         since: datetime,
         evidence: dict[str, Any],  # noqa: ARG002
         down_seconds: float,  # noqa: ARG002
+        origin: dict[str, Any],  # noqa: ARG002
     ) -> None:
         """All checks succeed."""
         self.health = ("healthy", since, "")
@@ -60,12 +71,21 @@ def applied(history: list[Event], number: int) -> Watched:
     """Give an aggregate to which a history has happened, not saved yet."""
     first, *rest = history
     assert isinstance(first, ServiceConfigured)
-    aggregate = Watched(number, first.settings.model_dump(), first.configuration_hash)
-    for fact in rest:
+    aggregate = Watched(
+        number, first.settings.model_dump(), first.configuration_hash, origin_fields(number, first)
+    )
+    for turn, fact in enumerate(rest, 1):
         is_down = isinstance(fact, ServiceWentDown)
         happen = aggregate.go_down if is_down else aggregate.become_healthy
-        happen(**fact.model_dump())
+        happen(**fact.model_dump(), origin=origin_fields(turn, fact))
     return aggregate
+
+
+def origin_fields(turn: int, fact: Event) -> dict[str, Any]:
+    """Give what our commit says besides the fact: why it was decided, and by what and where."""
+    commit = commit_of(service(0), Head(), fact, turn)
+    why = {name: value for name, value in asdict(commit.origins[0]).items() if value is not None}
+    return {**why, **asdict(commit.author)}
 
 
 class Book:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from events import codec
 from events.address import EntityAddress
-from events.base import Event, Position
-from events.commit import StoredCommit, decode_commit, digest_of
+from events.base import Event
+from events.commit import StoredCommit, decode_commit
+from events.identity import LogIdentity
 from events.telemetry import decode_batch
 from tests.replay.examples import (
     example_batch_bytes,
@@ -23,7 +24,7 @@ from tests.replay.examples import (
 
 GOLDEN = Path(__file__).parent / "golden"
 BATCH = "standfast.telemetry.batch.v1"
-POSITION = Position("golden", 1, 42)
+LOG, SEQUENCE = LogIdentity("golden", 1), 42
 
 
 def stored_types() -> list[str]:
@@ -46,7 +47,7 @@ def readable_commit(payload: bytes, stored_type: str) -> dict[str, object]:
 def readable(payload: bytes, entity: EntityAddress) -> dict[str, object]:
     """Give what the bytes of an entity's commit mean today, as JSON does."""
     commit = decode_commit(payload, entity)
-    stored = StoredCommit(commit, POSITION, digest_of(payload))
+    stored = StoredCommit(commit, SEQUENCE, payload, LOG)
     return {
         "id": commit.id,
         "previous": {

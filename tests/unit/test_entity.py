@@ -11,10 +11,11 @@ from actors.deciders import UnknownKindError
 from actors.runtime.entity import Entity, Wished
 from events.address import EntityAddress
 from events.alert import AlertFired, Escalation
-from events.base import Origin, Position
-from events.commit import Author, Commit, Fact, Head, StoredCommit, fact_of
+from events.base import Origin
+from events.commit import Author, Commit, Fact, Head, StoredCommit, digest_of, fact_of
 from events.effect import EffectIntended, EffectSucceeded, Intent
 from events.entity import CommandDeclined, EntityParked, EntityReleased
+from events.identity import LogIdentity
 from events.service import ServiceProbeRequested
 from tests.deciding import NOW
 
@@ -38,14 +39,14 @@ def stored(
         origins=(Origin(f"command-{sequence}", "p", "/s", NOW, "correlation"),),
         facts=tuple(fact_of(event, 0) for event in events),
     )
-    return StoredCommit(commit, Position("L", 1, sequence), b"digest")
+    return StoredCommit(commit, sequence, b"payload", LogIdentity("L", 1))
 
 
 def test_commits_are_folded_and_remembered() -> None:
     entity = Entity.new(DB)
     entity.fold(stored(3, 0, PROBED))
     entity.fold(stored(9, 3, PROBED))
-    assert entity.head == Head(9, b"digest")
+    assert entity.head == Head(9, digest_of(b"payload"))
     assert list(entity.recent) == ["command-3", "command-9"]
     assert entity.quarantine is None
 

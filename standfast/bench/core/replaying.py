@@ -27,18 +27,18 @@ if TYPE_CHECKING:
     from standfast.bench.ground import Ground
 
 SERVICES = 200
-EVENTS_EACH = 100
+EVENTS_EACH = 200
 ROUNDS = 5
 PROJECTION_ROUNDS = 3
 ROWS_A_TRANSACTION = 500
 ROW_BYTES = 450
 BARE = "ordered consumer with a callback, and msgpack"
-LIBRARY = "eventsourcing on SQLite, the same aggregates rebuilt"
+LIBRARY = "eventsourcing on SQLite, the same events rebuilt into aggregates"
 ROWS = "sqlite3 alone, one row an event, 500 a transaction"
 
 
 async def measure_replay() -> list[Figure]:
-    """Measure over one log of 20,000 events, one event a commit."""
+    """Measure over one log of 40,000 events, one event a commit."""
     async with ground(sync_always=False) as under:
         events = await write_history(under.log, SERVICES, EVENTS_EACH)
         ours, bare, library = await _replays(under, events)
