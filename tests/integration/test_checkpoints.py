@@ -52,8 +52,10 @@ async def lived(hosting: Hosting, name: str = "h1") -> Host:
     return host
 
 
-async def load(log: Log, *, cached: bool = True) -> dict[EntityAddress, object]:
-    entities = await Store(log).load(ALL, cached=cached)
+async def load(
+    log: Log, until: int | None = None, *, cached: bool = True
+) -> dict[EntityAddress, object]:
+    entities = await Store(log).load(ALL, until, cached=cached)
     return {
         address: (one.state, one.head, one.marks, list(one.recent), one.intents, one.parked)
         for address, one in entities.items()
@@ -203,8 +205,10 @@ async def test_checkpoints_written_while_commands_flow_lose_nothing(hosting: Hos
     )
     while not flowing.done():
         await host.write_checkpoints()
-        assert await load(hosting.log) == await load(hosting.log, cached=False)
+        head = await hosting.log.head_sequence()
+        assert await load(hosting.log, head) == await load(hosting.log, head, cached=False)
     await flowing
+    assert await load(hosting.log) == await load(hosting.log, cached=False)
 
 
 async def test_checkpoints_are_written_by_themselves(hosting: Hosting) -> None:

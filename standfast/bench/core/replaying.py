@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from standfast.bench.eventsourced import Book
     from standfast.bench.ground import Ground
 
-SERVICES = 200
-EVENTS_EACH = 200
+SERVICES = 1_000
+EVENTS_EACH = 40
 ROUNDS = 5
 PROJECTION_ROUNDS = 3
 ROWS_A_TRANSACTION = 500
