@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from events.base import Position
-from events.commit import StoredCommit, decode_commit, digest_of
+from events.commit import StoredCommit, decode_commit
+from events.identity import LogIdentity
 from events.subjects import STATE_STREAM, entity_of
 from scenarios.checker.checker import Checker
 from scenarios.checker.records import Delivery, Invoked, KnownState, Outage, Returned
@@ -101,8 +101,8 @@ class Record:
         self.counts["commits"] += 1
         names = ", ".join(fact.type[10:-3] for fact in commit.facts)
         self.step(f"{message.sequence} {commit.entity} {names}")
-        position = Position(LOG_ID, 1, message.sequence)
-        self.checker.commit(StoredCommit(commit, position, digest_of(message.payload)))
+        log = LogIdentity(LOG_ID, 1)
+        self.checker.commit(StoredCommit(commit, message.sequence, message.payload, log))
         for listener in self.committed:
             listener(commit)
 
