@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
+from actors.policies import POLICIES
 from events.address import EntityAddress
 from events.policy import CauseQuarantined, PolicyAdvanced, SymptomSeen
 from events.service import ServiceBecameHealthy, ServiceRetired, ServiceWentDown
+from scenarios.checker.following import Follower
 from scenarios.checker.invariant import Invariant
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from events.base import Mark
+    from events.base import Envelope, Mark
     from events.policy import Order
     from scenarios.checker.invariant import Landed
 
@@ -28,7 +30,7 @@ class _Ordered:
 
 @dataclass(slots=True)
 class Causes(Invariant):
-    """Follows orders to their outcomes, failures to who must see them, and causes to their facts.
+    """Follows orders to their outcomes, facts to who must handle them, and causes to their facts.
 
     A failure is one of a service that was not failed before: it must be seen once.
     """
@@ -40,6 +42,11 @@ class Causes(Invariant):
     _failed: dict[str, str] = field(default_factory=dict)
     _unseen: dict[str, tuple[str, int]] = field(default_factory=dict)
     _seen: set[str] = field(default_factory=set)
+    _followers: dict[EntityAddress, Follower] = field(
+        default_factory=lambda: {
+            EntityAddress("policy", policy.id): Follower(policy) for policy in POLICIES
+        }
+    )
 
     def commit(self, landed: Landed) -> None:
         """Close what the commit answers, then note what it begins."""
@@ -53,6 +60,21 @@ class Causes(Invariant):
             self._events.add(f"{commit.id}.{index}")
         for envelope in landed.envelopes:
             self._begin(landed, envelope.event, envelope.id)
+            self._follow(landed, envelope)
+
+    def _follow(self, landed: Landed, envelope: Envelope) -> None:
+        for address, follower in self._followers.items():
+            if address != envelope.entity:
+                follower.caused(envelope)
+                continue
+            before = follower.handled
+            for cause in follower.advanced(envelope.event, envelope.decided):
+                self._passed_over(address, cause, landed.sequence)
+            self.exercised += follower.handled - before
+
+    def _passed_over(self, policy: EntityAddress, cause: Envelope, sequence: int) -> None:
+        what = f"it concluded nothing from {cause.event.type} of {cause.entity} ({cause.id})"
+        self.broken(str(policy), sequence, what)
 
     def _close(self, landed: Landed, mark: Mark) -> None:
         ordered = self._open.pop((mark.policy, mark.number), None)
@@ -111,7 +133,6 @@ class Causes(Invariant):
 
     def end(self, now: datetime) -> None:
         """What is open now has no outcome, unless its target is parked."""
-        del now
         for (policy, number), ordered in self._open.items():
             if not self._is_parked(EntityAddress.parse(ordered.order.target)):
                 what = f"its order {number} ({ordered.order.command}) has no outcome"
@@ -119,6 +140,9 @@ class Causes(Invariant):
         if not self._is_parked(EntityAddress("policy", "correlate")):
             for event_id, (service, sequence) in self._unseen.items():
                 self.broken(service, sequence, f"no policy saw its failure {event_id}")
+        for address, follower in self._followers.items():
+            for cause in () if self._is_parked(address) else follower.left(now):
+                self._passed_over(address, cause, cause.position.sequence)
 
     def _is_parked(self, entity: EntityAddress) -> bool:
         return entity in self.folding.parked or entity in self.folding.unreadable

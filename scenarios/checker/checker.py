@@ -15,12 +15,19 @@ from scenarios.checker.invariant import Invariant, Landed, Violation
 from scenarios.checker.world import World
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from datetime import datetime, timedelta
 
     from events.base import Envelope
     from events.commit import StoredCommit
-    from scenarios.checker.records import Delivery, Invoked, KnownState, Outage, Returned
+    from scenarios.checker.records import (
+        Delivery,
+        Injected,
+        Invoked,
+        KnownState,
+        Outage,
+        Returned,
+    )
 
 
 @dataclass(slots=True)
@@ -47,6 +54,11 @@ class Checker:
         """All that broke, the first hundred of each invariant."""
         return [one for invariant in self.invariants for one in invariant.violations]
 
+    def journal(self, faults: Sequence[Injected]) -> None:
+        """Take, before all else, what was broken from outside, and when."""
+        for invariant in self.invariants:
+            invariant.journal(faults)
+
     def commit(self, stored: StoredCommit) -> None:
         """Take the next commit of the log."""
         landed = Landed(stored, tuple(_readable(stored)))
@@ -70,6 +82,16 @@ class Checker:
         """Take what a receiver saw."""
         for invariant in self.invariants:
             invariant.delivered(delivery)
+
+    def ledger(self, receiver: str) -> None:
+        """Take that all that a receiver sees is known: what is not in its ledger it never saw."""
+        for invariant in self.invariants:
+            invariant.ledger(receiver)
+
+    def asked(self, hosts: Sequence[str]) -> None:
+        """Take which hosts have said all that they know."""
+        for invariant in self.invariants:
+            invariant.asked(hosts)
 
     def known(self, state: KnownState) -> None:
         """Take a state as it was known at the end."""

@@ -18,7 +18,7 @@ from actors.runtime.store import Store
 from events.archive import ArchiveWriter, Heading
 from events.placement import BucketRange
 from events.subjects import STATE_SUBJECTS
-from scenarios.checker.run import ARCHIVE, FORMAT, RUN
+from scenarios.checker.run import ARCHIVE, RUN, STATES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -53,7 +53,7 @@ async def collect(log: Log, hosts: Collection[str], heading: RunHeading, directo
             await _write_states(log, hosts, directory)
             await _write_log(log, directory / ARCHIVE)
             if await log.head_sequence() == head:
-                _write_heading(heading, directory)
+                _write_heading(heading, hosts, directory)
                 return
         await asyncio.sleep(RETRY_SECONDS)
     message = f"for {REST_SECONDS_MAX:g} s the log grew, or not all of {', '.join(hosts)} answered"
@@ -65,10 +65,10 @@ class RestlessError(Exception):
 
 
 async def _write_states(log: Log, hosts: Iterable[str], directory: Path) -> None:
-    with (directory / "states.jsonl").open("w") as file:
+    with (directory / STATES).open("w") as file:
         for host in hosts:
             async for known in ask_states(log.client, host):
-                file.write(_line(known, "live"))
+                file.write(_line(known, "live", host))
         ranges = [BucketRange(kind=kind) for kind in KINDS]
         for entity in (await Store(log).load(ranges, cached=False)).values():
             file.write(_line(in_memory(entity), "rebuilt"))
@@ -76,20 +76,21 @@ async def _write_states(log: Log, hosts: Iterable[str], directory: Path) -> None
             file.write(_line(in_memory(entity), "from checkpoints"))
 
 
-def _write_heading(heading: RunHeading, directory: Path) -> None:
+def _write_heading(heading: RunHeading, hosts: Iterable[str], directory: Path) -> None:
     content = {
-        "format": FORMAT,
+        "format": 1,
         "seed": heading.seed,
         "began": heading.began.isoformat(),
         "ended": datetime.now(UTC).isoformat(),
         "settings": heading.settings or {},
         "must_exercise": heading.must_exercise,
+        "hosts": list(hosts),
     }
     (directory / RUN).write_text(json.dumps(content, indent=1))
 
 
-def _line(known: EntityInMemory, source: str) -> str:
-    content = {**asdict(known), "digest": known.digest.hex(), "source": source}
+def _line(known: EntityInMemory, source: str, host: str = "") -> str:
+    content = {**asdict(known), "digest": known.digest.hex(), "source": source, "host": host}
     content["head"] = content.pop("sequence")
     return json.dumps(content) + "\n"
 

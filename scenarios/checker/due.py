@@ -3,107 +3,115 @@
 from __future__ import annotations
 
 import heapq
-from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar
 
 from actors.intents import SKEW
-from events.alert import AlertFired
-from events.incident import (
-    IncidentCauseChanged,
-    IncidentEffectJoined,
-    IncidentOpened,
-    IncidentResolved,
-)
-from events.service import (
-    ServiceBecameHealthy,
-    ServiceLostSight,
-    ServiceRetired,
-    ServiceWentDown,
-)
+from events.host import HostClockStepped
+from scenarios.checker.broken_times import BrokenTimes
 from scenarios.checker.invariant import Invariant
+from scenarios.checker.noticing import Noticing
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from events.address import EntityAddress
-    from events.base import Envelope
     from scenarios.checker.invariant import Landed
-    from scenarios.checker.records import Outage
+    from scenarios.checker.records import Injected, Outage
 
 LATE = timedelta(seconds=10)
 DETECTED_WITHIN = timedelta(seconds=20)
 """An outage that was shorter may have been over before it was known; of others people are told."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Armed:
+    """When an entity is due, and since when it is known."""
+
+    due: datetime
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Delay:
+    """Something that was done some time after it could have been."""
+
+    entity: EntityAddress
+    due: datetime
+    possible: datetime
+    done: datetime
+    sequence: int
+
+
 @dataclass(slots=True)
 class Due(Invariant):
     """Follows when each entity is due, and outages to whoever was told.
 
-    `late` is how much later than due something may be done while nothing is broken.
+    `late` is how much later than due something may be done while nothing is broken, and how long
+    after a fault all may take to be right again. Where no journal was given, nobody knows what was
+    broken when: then only what is still due at a quiet moment is late.
     """
 
     name: ClassVar[str] = "due"
     late: timedelta = LATE
     detected_within: timedelta = DETECTED_WITHIN
-    _due: dict[EntityAddress, datetime] = field(default_factory=dict)
+    _due: dict[EntityAddress, _Armed] = field(default_factory=dict)
     _heap: list[tuple[datetime, EntityAddress]] = field(default_factory=list)
-    _health: dict[str, list[tuple[datetime, bool]]] = field(
-        default_factory=lambda: defaultdict(list)
-    )
-    _members: dict[str, dict[str, None]] = field(default_factory=lambda: defaultdict(dict))
-    _resolved: dict[str, datetime] = field(default_factory=dict)
-    _alerted: set[str] = field(default_factory=set)
-    _blind: list[datetime] = field(default_factory=list)
+    _delays: list[_Delay] = field(default_factory=list)
+    _broken: BrokenTimes = field(init=False)
+    _has_journal: bool = False
+    _noticing: Noticing = field(default_factory=Noticing)
     _outages: list[Outage] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Begin with nothing broken."""
+        self._broken = BrokenTimes(self.late)
+
+    def journal(self, faults: Iterable[Injected]) -> None:
+        """Take all that was broken, and when."""
+        self._has_journal = True
+        self._broken.injected(faults)
 
     def commit(self, landed: Landed) -> None:
         """What a timer did was due, and is done."""
         commit = landed.stored.commit
-        due = self._due.get(commit.entity)
+        armed = self._due.get(commit.entity)
         if _is_of_a_timer(landed):
-            if due is None or commit.decided < due - SKEW:
+            if armed is None or commit.decided < armed.due - SKEW:
+                due = None if armed is None else armed.due
                 what = f"a timer did something at {commit.decided}, which was due at {due}"
                 self.broken(landed.entity, landed.sequence, what)
             else:
                 self.exercised += 1
         for envelope in landed.envelopes:
-            self._note(envelope)
-
-    def _note(self, envelope: Envelope) -> None:
-        event, entity, time = envelope.event, envelope.entity, envelope.origin.time
-        match event:
-            case ServiceWentDown() | ServiceLostSight():
-                self._health[entity.id].append((time, True))
-            case ServiceBecameHealthy() | ServiceRetired():
-                self._health[entity.id].append((time, False))
-            case IncidentOpened(cause=service) | IncidentCauseChanged(cause=service):
-                self._members[service.removeprefix("service/")][entity.id] = None
-            case IncidentEffectJoined(service=service):
-                self._members[service.removeprefix("service/")][entity.id] = None
-            case IncidentResolved():
-                self._resolved[entity.id] = time
-            case AlertFired(incident=incident) if incident:
-                self._alerted.add(incident.removeprefix("incident/"))
-            case AlertFired(labels=labels) if labels.get("alertname") == "NoData":
-                self._blind.append(time)
-            case _:
-                pass
+            self._noticing.note(envelope)
+            if isinstance(envelope.event, HostClockStepped):
+                by = timedelta(seconds=envelope.event.offset_seconds)
+                self._broken.clock_stepped(envelope.decided, by)
 
     def folded(self, landed: Landed) -> None:
-        """Note when the entity is due now."""
-        entity = landed.stored.commit.entity
-        due = self.folding.due(entity)
-        if due is None:
-            self._due.pop(entity, None)
-        elif self._due.get(entity) != due:
-            self._due[entity] = due
+        """Note when the entity is due now; if it was due before, that is done."""
+        entity, decided = landed.stored.commit.entity, landed.stored.commit.decided
+        armed, due = self._due.get(entity), self.folding.due(entity)
+        if armed is not None and armed.due == due:
+            return
+        if armed is not None:
+            possible = max(armed.due, armed.since)
+            if decided - possible > self.late:
+                delay = _Delay(entity, armed.due, possible, decided, landed.sequence)
+                self._delays.append(delay)
+            del self._due[entity]
+        if due is not None:
+            self._due[entity] = _Armed(due, decided)
             heapq.heappush(self._heap, (due, entity))
 
     def moment(self, now: datetime) -> None:
         """Name what is due for too long."""
         while self._heap and self._heap[0][0] < now - self.late:
             due, entity = heapq.heappop(self._heap)
-            if self._due.get(entity) == due:
+            armed = self._due.get(entity)
+            if armed is not None and armed.due == due:
                 sequence = 0
                 what = f"it was due at {due} and nothing was done by {now}"
                 self.broken(str(entity), sequence, what)
@@ -113,48 +121,45 @@ class Due(Invariant):
         self._outages.append(outage)
 
     def end(self, now: datetime) -> None:
-        """Nothing is overdue, and each long outage was noticed and told."""
+        """Nothing is overdue or was done late, and each long outage was noticed and told."""
         self.moment(now)
+        self._broken.settle()
+        self._noticing.settle(now)
+        for delay in self._delays if self._has_journal else ():
+            self._compare_delay(delay)
         for outage in self._outages:
-            ended = outage.ended or now
-            if ended - outage.began >= self.detected_within:
-                self.exercised += 1
-                self._compare(outage, ended)
+            self._compare_outage(outage, outage.ended or now)
+        self._delays.clear()
         self._outages.clear()
 
-    def _compare(self, outage: Outage, ended: datetime) -> None:
-        where = f"service/{outage.service}"
+    def _compare_delay(self, delay: _Delay) -> None:
+        broken = self._broken.within(delay.possible, delay.done)
+        late = delay.done - delay.possible - broken
+        if late > self.late:
+            what = f"it was due at {delay.due}, and done at {delay.done}: {late} late"
+            self.broken(str(delay.entity), delay.sequence, what)
+
+    def _compare_outage(self, outage: Outage, ended: datetime) -> None:
+        lasted = ended - outage.began
         first, last = outage.began - self.detected_within, ended + self.detected_within
-        if not self._is_known(self._health.get(outage.service, []), first, last):
-            what = f"it was out from {outage.began} to {ended}, and the log is silent"
-            self.broken(where, 0, what)
-        elif not self._is_told(outage.service, first, last):
-            what = f"it was out from {outage.began} to {ended}, and no alert speaks of it"
-            self.broken(where, 0, what)
+        asked = (outage.service, first, last)
+        if lasted < self.detected_within:
+            return
+        must_be_told = lasted - self._broken.within(outage.began, ended) >= self.detected_within
+        if must_be_told or self._noticing.is_told(*asked):
+            self.exercised += 1
+        if not must_be_told:
+            return
+        if not self._noticing.is_known(*asked):
+            self._silent(outage, ended, "the log is silent")
+        elif not self._noticing.is_alerted(*asked):
+            self._silent(outage, ended, "no alert speaks of it")
+        elif not self._noticing.is_told(*asked):
+            self._silent(outage, ended, "its alert reached nobody, and the log does not say why")
 
-    def _is_known(
-        self, health: list[tuple[datetime, bool]], first: datetime, last: datetime
-    ) -> bool:
-        """Say whether it was noticed in between, or known to be out already when that began.
-
-        A clock that was ahead for a while put events out of their order.
-        """
-        was_out = False
-        for time, out in health:
-            if out and first <= time <= last:
-                return True
-            if time < first:
-                was_out = out
-        return was_out
-
-    def _is_told(self, service: str, first: datetime, last: datetime) -> bool:
-        """Say whether an incident that it belonged to, and was not over, had its alert."""
-        if any(first <= time <= last for time in self._blind):
-            return True
-        return any(
-            incident in self._alerted and self._resolved.get(incident, last) >= first
-            for incident in self._members.get(service, ())
-        )
+    def _silent(self, outage: Outage, ended: datetime, why: str) -> None:
+        what = f"it was out from {outage.began} to {ended}, and {why}"
+        self.broken(f"service/{outage.service}", 0, what)
 
 
 def _is_of_a_timer(landed: Landed) -> bool:

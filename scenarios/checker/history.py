@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import ValidationError
 
 from actors.deciders import decider_for
+from actors.placement import Placement
+from actors.runtime.ownership import PLACEMENT_ADDRESS, ownership_of
 from events.address import EntityAddress
 from events.commit import Head
 from scenarios.checker.invariant import Invariant
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from scenarios.checker.invariant import Landed
@@ -27,6 +30,7 @@ class History(Invariant):
     _heads: dict[EntityAddress, Head] = field(default_factory=dict)
     _marks: dict[EntityAddress, dict[str, int]] = field(default_factory=dict)
     _known: list[KnownState] = field(default_factory=list)
+    _asked: tuple[str, ...] = ()
 
     def commit(self, landed: Landed) -> None:
         """Each commit names the one before it, by sequence and digest; marks only rise."""
@@ -53,15 +57,36 @@ class History(Invariant):
         """Keep it until all commits are folded."""
         self._known.append(state)
 
+    def asked(self, hosts: Sequence[str]) -> None:
+        """Note who must know all that the placement gave to it."""
+        self._asked = tuple(hosts)
+
     def end(self, now: datetime) -> None:
         """Compare what was known with what the log says."""
         del now
         for state in self._known:
             self._compare(state)
+        self._compare_memories()
         self._known.clear()
         for entity, why in self.folding.unreadable.items():
             if entity not in self.folding.parked:
                 self.broken(str(entity), 0, f"its history can't be folded: {why}")
+
+    def _compare_memories(self) -> None:
+        """Whoever owns an entity knows it, and so does whoever reads the log anew."""
+        known: dict[tuple[str, str], set[str]] = {("live", host): set() for host in self._asked}
+        for state in self._known:
+            known.setdefault((state.source, state.host), set()).add(state.entity)
+        placement = self.folding.states.get(PLACEMENT_ADDRESS, Placement())
+        owners = {host: ownership_of(placement, host) for host in self._asked}
+        for (source, host), entities in known.items():
+            if source == "live" and host not in owners:
+                continue
+            for entity, head in self._heads.items():
+                is_meant = source != "live" or owners[host].owns(entity)
+                if is_meant and str(entity) not in entities:
+                    what = f"{host or source} does not know it"
+                    self.broken(str(entity), head.sequence, what)
 
     def _compare(self, state: KnownState) -> None:
         entity = EntityAddress.parse(state.entity)

@@ -6,12 +6,20 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from events.base import Envelope
     from events.commit import StoredCommit
     from scenarios.checker.folding import Folding
-    from scenarios.checker.records import Delivery, Invoked, KnownState, Outage, Returned
+    from scenarios.checker.records import (
+        Delivery,
+        Injected,
+        Invoked,
+        KnownState,
+        Outage,
+        Returned,
+    )
 
 VIOLATIONS_KEPT_MAX = 100
 
@@ -60,6 +68,9 @@ class Invariant:
         if len(self.violations) < VIOLATIONS_KEPT_MAX:
             self.violations.append(Violation(self.name, where, sequence, what))
 
+    def journal(self, faults: Iterable[Injected]) -> None:
+        """Be told, before all else, what was broken from outside, and when."""
+
     def commit(self, landed: Landed) -> None:
         """Be told of a commit, in the order of the log; `folding` is still at the one before."""
 
@@ -74,6 +85,12 @@ class Invariant:
 
     def delivered(self, delivery: Delivery) -> None:
         """Be told what a receiver saw, in the order of its ledger."""
+
+    def ledger(self, receiver: str) -> None:
+        """Be told that all that a receiver sees is known."""
+
+    def asked(self, hosts: Sequence[str]) -> None:
+        """Be told which hosts said all that they know."""
 
     def known(self, state: KnownState) -> None:
         """Be told what a host knew at the end, or a rebuilding gave."""

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
+T = TypeVar("T")
 Return = Literal["ok", "fail", "unknown"]
+Moment = Annotated[datetime, Meta(tz=True)]
+Name = Annotated[str, Meta(min_length=1)]
+Count = Annotated[int, Meta(ge=0)]
 
 
 class UnusableRunError(ValueError):
@@ -30,7 +36,10 @@ class Invoked:
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """What a worker was told: `ok` was accepted, `fail` refused, and of `unknown` nobody knows."""
+    """What a worker was told: `ok` was accepted, `fail` refused, and of `unknown` nobody knows.
+
+    Of what was invoked and never returned nobody knows either.
+    """
 
     kind: Return
     command_id: str
@@ -78,7 +87,10 @@ class Outage:
 
 @dataclass(frozen=True, slots=True)
 class KnownState:
-    """An entity as a host knew it (`live`), or as a new reading of the log gave it (`rebuilt`)."""
+    """An entity as a host knew it (`live`), or as a new reading of the log gave it (`rebuilt`).
+
+    `host` is who knew it; nothing where nobody had to.
+    """
 
     entity: str
     sequence: int
@@ -86,26 +98,171 @@ class KnownState:
     state: str
     marks: Mapping[str, int]
     source: str
+    host: str = ""
 
 
-def read_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Give the lines of a file with their numbers. A last line that a kill tore is left out.
+class _InvokeLine(Struct, tag_field="type", tag="invoke"):
+    command_id: Name
+    entity: Name
+    command: Name
+    monotonic: float
 
-    Raises `UnusableRunError` at any other line that is no JSON object.
+    def record(self) -> Invoked:
+        return Invoked(self.command_id, self.entity, self.command, self.monotonic)
+
+
+class _ReturnLine(Struct, tag_field="type"):
+    command_id: Name
+    outcome: str
+    sequence: Count
+    monotonic: float
+
+    def record(self) -> Returned:
+        kind = self.__struct_config__.tag
+        return Returned(kind, self.command_id, self.outcome, self.sequence, self.monotonic)  # type: ignore[arg-type]  # the tags are its three
+
+
+class _OkLine(_ReturnLine, tag="ok"):
+    pass
+
+
+class _FailLine(_ReturnLine, tag="fail"):
+    pass
+
+
+class _UnknownLine(_ReturnLine, tag="unknown"):
+    pass
+
+
+class _LedgerLine(Struct):
+    key: str
+    fence: Count
+    alert: str
+    time: Moment
+    status: str = ""
+    action: str = ""
+
+    def record(self, receiver: str) -> Delivery:
+        status = self.status or self.action
+        return Delivery(receiver, self.key, self.fence, self.alert, status, self.time)
+
+
+class _OutageLine(Struct):
+    service: Name
+    began: Moment
+    ended: Moment | None
+
+    def record(self) -> Outage:
+        return Outage(self.service, self.began, self.ended)
+
+
+class _StateLine(Struct):
+    entity: Name
+    sequence: Count = field(name="head")
+    digest: str
+    state: str
+    marks: dict[str, int]
+    source: Name
+    host: str = ""
+
+    def record(self) -> KnownState:
+        return KnownState(
+            self.entity,
+            self.sequence,
+            self.digest,
+            self.state,
+            self.marks,
+            self.source,
+            self.host,
+        )
+
+
+class _FaultLine(Struct):
+    number: Count
+    fault: Name
+    target: str
+    began: float
+    time: Moment
+    in_flight: Count
+    ended: float | None = None
+
+    def record(self) -> Injected:
+        lasted = None if self.ended is None else timedelta(seconds=self.ended - self.began)
+        ended = None if lasted is None else self.time + lasted
+        return Injected(self.number, self.fault, self.target, self.time, ended, self.in_flight)
+
+
+class RunFile(Struct, frozen=True):
+    """What a run says of itself, in its `run.json`.
+
+    `must_exercise` are the invariants that it was made for, None for all of them; `hosts` those
+    that were asked for what they knew at the end.
     """
-    lines = path.read_bytes().split(b"\n")
+
+    format: Literal[1]
+    seed: int | None
+    began: Moment
+    ended: Moment
+    settings: dict[str, Any]
+    must_exercise: tuple[str, ...] | None = None
+    hosts: tuple[str, ...] = ()
+
+
+_RUN = msgspec.json.Decoder(RunFile)
+_COMMANDS = msgspec.json.Decoder(_InvokeLine | _OkLine | _FailLine | _UnknownLine)
+_LEDGER = msgspec.json.Decoder(_LedgerLine)
+_OUTAGES = msgspec.json.Decoder(_OutageLine)
+_STATES = msgspec.json.Decoder(_StateLine)
+_FAULTS = msgspec.json.Decoder(_FaultLine)
+
+
+def read_run_file(path: Path) -> RunFile:
+    """Read what a run says of itself. Raises `UnusableRunError`."""
+    try:
+        return _RUN.decode(path.read_bytes())
+    except msgspec.DecodeError as error:
+        raise UnusableRunError(f"{path.name}: {error}") from error
+
+
+def read_commands(path: Path) -> Iterator[Invoked | Returned]:
+    """Read a worker's history. Raises `UnusableRunError`, as all that follow do."""
+    return (line.record() for line in _read(path, _COMMANDS.decode))
+
+
+def read_ledger(path: Path, receiver: str) -> Iterator[Delivery]:
+    """Read a receiver's ledger."""
+    return (line.record(receiver) for line in _read(path, _LEDGER.decode))
+
+
+def read_outages(path: Path) -> Iterator[Outage]:
+    """Read what was truly out; nothing where there is no file."""
+    return (line.record() for line in _read(path, _OUTAGES.decode))
+
+
+def read_states(path: Path) -> Iterator[KnownState]:
+    """Read the states that were known at the end; nothing where there is no file."""
+    return (line.record() for line in _read(path, _STATES.decode))
+
+
+def read_faults(path: Path) -> list[Injected]:
+    """Read the injector's journal: a fault has a line when it begins, and one when it is healed."""
+    found = {line.number: line.record() for line in _read(path, _FAULTS.decode)}
+    return list(found.values())
+
+
+def _read(path: Path, decode: Callable[[bytes], T]) -> Iterator[T]:
+    """Decode line by line. What a kill tore is left out, any other bad line is an error."""
+    lines = path.read_bytes().split(b"\n") if path.exists() else []
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
-            content = json.loads(line)
-        except ValueError as error:
-            if _is_torn(line) or number == len(lines):
+            yield decode(line)
+        except msgspec.DecodeError as error:
+            is_other = isinstance(error, msgspec.ValidationError)
+            if not is_other and (number == len(lines) or _is_torn(line)):
                 continue
-            raise UnusableRunError(f"{path.name}, line {number}: not JSON: {error}") from error
-        if not isinstance(content, dict):
-            raise UnusableRunError(f"{path.name}, line {number}: not an object")
-        yield number, content
+            raise UnusableRunError(f"{path.name}, line {number}: {error}") from error
 
 
 def _is_torn(line: bytes) -> bool:
@@ -114,69 +271,3 @@ def _is_torn(line: bytes) -> bool:
     A whole object ends with a brace.
     """
     return line.startswith(b"{") and not line.rstrip().endswith(b"}")
-
-
-def read_as(path: Path, make: Callable[[dict[str, Any]], Any]) -> Iterator[Any]:
-    """Make a record of each line. Raises `UnusableRunError` where one has not what it must."""
-    for number, content in read_lines(path):
-        try:
-            yield make(content)
-        except (KeyError, TypeError, ValueError) as error:
-            reason = f"{type(error).__name__}: {error}"
-            raise UnusableRunError(f"{path.name}, line {number}: {reason}") from error
-
-
-def command_line(content: dict[str, Any]) -> Invoked | Returned:
-    """Read a line of a worker's history."""
-    if content["type"] == "invoke":
-        return Invoked(
-            content["command_id"], content["entity"], content["command"], content["monotonic"]
-        )
-    if content["type"] not in ("ok", "fail", "unknown"):
-        message = f"what came back is ok, fail or unknown, not {content['type']!r}"
-        raise ValueError(message)
-    return Returned(
-        content["type"],
-        content["command_id"],
-        content["outcome"],
-        content["sequence"],
-        content["monotonic"],
-    )
-
-
-def ledger_line(receiver: str) -> Callable[[dict[str, Any]], Delivery]:
-    """Give what reads a line of a receiver's ledger."""
-
-    def read(content: dict[str, Any]) -> Delivery:
-        return Delivery(
-            receiver,
-            content["key"],
-            int(content["fence"]),
-            content["alert"],
-            content.get("status") or content["action"],
-            datetime.fromisoformat(content["time"]),
-        )
-
-    return read
-
-
-def outage_line(content: dict[str, Any]) -> Outage:
-    """Read a line of the outages."""
-    ended = content["ended"]
-    return Outage(
-        content["service"],
-        datetime.fromisoformat(content["began"]),
-        None if ended is None else datetime.fromisoformat(ended),
-    )
-
-
-def state_line(content: dict[str, Any]) -> KnownState:
-    """Read a line of the states."""
-    return KnownState(
-        content["entity"],
-        content["head"],
-        content["digest"],
-        content["state"],
-        content["marks"],
-        content["source"],
-    )

@@ -104,6 +104,10 @@ class World(Invariant):
         wish.end = end
         self.exercised += 1
 
+    def ledger(self, receiver: str) -> None:
+        """Know of a receiver that what is not in its ledger it did not see."""
+        self.receivers.add(receiver)
+
     def delivered(self, delivery: Delivery) -> None:
         """Hold a delivery against its intent; one whose commit was not read yet waits for it.
 

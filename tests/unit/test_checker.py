@@ -327,7 +327,7 @@ async def test_a_notice_of_unknown_end_may_come_again_by_another_wish(past: Past
 # --- the fourth: causes ----------------------------------------------------------------------
 
 
-def advanced(*numbers: int, target: str = SERVICE) -> PolicyAdvanced:
+def advanced(*numbers: int, target: str = SERVICE, sequence: int = 1) -> PolicyAdvanced:
     orders = tuple(
         Order(
             number=number,
@@ -340,7 +340,7 @@ def advanced(*numbers: int, target: str = SERVICE) -> PolicyAdvanced:
         )
         for number in numbers
     )
-    return PolicyAdvanced(log_id="memory", generation=1, sequence=1, orders=orders)
+    return PolicyAdvanced(log_id="memory", generation=1, sequence=sequence, orders=orders)
 
 
 async def test_an_order_has_one_outcome(past: Past) -> None:
@@ -396,9 +396,9 @@ async def test_each_failure_is_seen_once(past: Past) -> None:
         settles_at=LATER + timedelta(days=1),
         sequence=past.last,
     )
-    await past.append(POLICY, seen, advanced())
+    await past.append(POLICY, seen, advanced(sequence=past.last))
     assert broken(past.checker(), LATER) == {}
-    await past.append(POLICY, seen, advanced())
+    await past.append(POLICY, seen, advanced(sequence=past.last))
     assert "twice" in broken(past.checker(), LATER)["causes"][0]
 
 
