@@ -62,8 +62,9 @@ class Entity:
     `marks` holds the highest number handled of each policy, `recent` the last command ids of the
     edge, `intents` where each open intent was wished. `unreadable` is set where the stored
     history can't be folded; `parked` where that, or an error in a decision, was committed. `seen`
-    is the highest sequence of its subject that was noticed, by whomever it was written. `left`
-    is set when another host owns it: what is under way may be stored, but is not tried again.
+    is the highest sequence of its subject that was noticed, by whomever it was written. `left` is
+    set when another host owns it: what is under way may be stored, but is not tried again. While
+    it is `ticking` it is being told that something is due.
     """
 
     address: EntityAddress
@@ -78,6 +79,7 @@ class Entity:
     mailbox: deque[Letter] = field(default_factory=deque)
     draining: bool = False
     stale: bool = False
+    ticking: bool = False
     conflicts: int = 0
     left: bool = False
     seen: int = 0

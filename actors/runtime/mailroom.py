@@ -132,12 +132,18 @@ class Mailroom:
             self.submit(entity, _own_letter(RELEASE, self._origin(), ReleaseEntity(reason=reason)))
 
     def tick(self, address: EntityAddress) -> None:
-        """Tell an entity that something of its own is due."""
+        """Tell an entity that something of its own is due, unless it is being told already.
+
+        Reading it anew arms what is due in spite of that: a log that is full would be asked, and
+        would refuse, as fast as it can.
+        """
         entity = self.entities.get(address)
-        if entity is None:
+        if entity is None or entity.ticking:
             return
+        entity.ticking = True
 
         def answer(given: Answer) -> None:
+            entity.ticking = False
             if given.outcome is not Outcome.DONE:
                 self.due_again(entity)
 

@@ -125,7 +125,10 @@ class PolicyRunner:
             await self._room.wait()
 
     def consider(self) -> None:
-        """Look whether something of the policy is due."""
+        """Look whether something of the policy is due, unless that is being looked at."""
+        if self.entity.ticking:
+            return
+        self.entity.ticking = True
         delivered, left = self._delivery()
         command = Consider(position=self.read, index=self.index, delivered=delivered, left=left)
         origin = self._own_origin()
@@ -135,6 +138,7 @@ class PolicyRunner:
         )
 
     def _considered(self, given: Answer) -> None:
+        self.entity.ticking = False
         if given.outcome is not Outcome.DONE:
             self.due_again(self.entity)
 

@@ -159,10 +159,20 @@ class World(Invariant):
         if heard and notice < heard[-1] and notice not in heard:
             what = f"it heard {delivery.status} of episode {episode} after {heard[-1]}"
             self.broken(f"{wish.entity} at {delivery.receiver}", wish.sequence, what)
-        if delivery.status == "firing" and heard and heard[-1][1] == "firing":
+        fires_again = delivery.status == "firing" and heard and heard[-1][1] == "firing"
+        if fires_again and not self._was_given_up(delivery, wish, heard[-1][0]):
             what = f"episode {episode} fired while {heard[-1][0]} was not resolved"
             self.broken(f"{wish.entity} at {delivery.receiver}", wish.sequence, what)
         heard.append(notice)
+
+    def _was_given_up(self, delivery: Delivery, wish: _Wish, episode: int) -> bool:
+        """Say whether the log says that the end of an episode was tried and given up."""
+        return any(
+            isinstance(one.end, EffectFailed)
+            and one.end.retry_at is None
+            and (one.text("status"), one.text("episode")) == ("resolved", str(episode))
+            for one in self._notices[wish.entity, delivery.receiver]
+        )
 
     def end(self, now: datetime) -> None:
         """Nothing is open, what succeeded was seen, and whoever heard firing heard resolved."""

@@ -148,15 +148,12 @@ class Cluster:
     async def finish(self) -> None:
         """Let nothing start anew, and end all tasks, those of killed processes too."""
         self._ended = True
-        lives = [*self.past, *self.doubles, *self.lives.values()]
-        tasks = []
-        for life in lives:
+        for life in (*self.past, *self.doubles, *self.lives.values()):
             life.client.is_closed = True
             life.client.connection.end()
             life.process.is_killed = False
             life.process.resume()
-            tasks.extend(life.process.tasks)
-        await _end(tasks)
+        await _end([task for task in asyncio.all_tasks() if task is not asyncio.current_task()])
 
     # --- parts ---------------------------------------------------------------------------
 

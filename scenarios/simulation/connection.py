@@ -102,6 +102,11 @@ class Connection:
         for act, arguments in down:
             self.deliver(act, *arguments)
 
+    def cut_and_clear(self) -> None:
+        """Break it, as a client does that heard nothing for long, and let the weather be good."""
+        self.cut()
+        self.clear()
+
     def cut(self) -> None:
         """Break it: what is under way is lost. The client makes it anew."""
         if self.is_dead or not self.is_open:

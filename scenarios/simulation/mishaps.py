@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextvars import Context
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
@@ -14,6 +15,7 @@ from scenarios.simulation.receivers import MOODS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from events.commit import Commit
     from scenarios.simulation.cluster import Cluster, Life
     from scenarios.simulation.plan import Mishap
     from scenarios.simulation.record import Record
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 CLOCK_SECONDS_MAX = 3600.0
 RESUME_SHARE = 0.5
+STRIKE_SECONDS, DELIVERY_SECONDS = 0.01, 0.3
+"""So soon after a commit what waited for it strikes: amid what follows from it."""
 CALM_SECONDS = 150.0
 BUCKETS_HALF = 128
 
@@ -37,7 +41,9 @@ class Mishaps:
     stepped: float = -1e9
     _open: dict[int, Heal] = field(default_factory=dict)
     _calm_since: float = 0.0
+    _waiting: list[Callable[[], None]] = field(default_factory=list)
     _number: int = 0
+    _context: Context = field(default_factory=Context)
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
 
     def schedule(self, plan: tuple[Mishap, ...]) -> None:
@@ -52,6 +58,7 @@ class Mishaps:
 
     def heal_all(self) -> None:
         """Undo all that is in force."""
+        self._waiting.clear()
         for number in list(self._open):
             self._heal(number)
 
@@ -104,6 +111,46 @@ class Mishaps:
         life.process.pause()
         return life.process.resume
 
+    # --- at the next commit --------------------------------------------------------------
+
+    def committed(self, _commit: Commit) -> None:
+        """Strike where a mishap waited for a commit."""
+        waiting, self._waiting = self._waiting, []
+        for strike in waiting:
+            strike()
+
+    def _at_commit(self, mishap: Mishap, strike: Callable[[], None], within: float) -> None:
+        """Let something happen a moment after the next commit, whoever wrote it."""
+        seconds = abs(mishap.amount) * within
+
+        def soon() -> None:
+            self._loop.call_later(seconds, strike, context=self._context)
+
+        self._waiting.append(soon)
+
+    def _kill_at_commit(self, mishap: Mishap) -> None:
+        self._at_commit(mishap, lambda: self._kill(mishap), STRIKE_SECONDS)
+
+    def _kill_at_delivery(self, mishap: Mishap) -> None:
+        self._at_commit(mishap, lambda: self._kill(mishap), DELIVERY_SECONDS)
+
+    def _cut_at_commit(self, mishap: Mishap) -> None:
+        self._at_commit(mishap, lambda: self._cut(mishap), STRIKE_SECONDS)
+
+    def _pause_at_commit(self, mishap: Mishap) -> Heal:
+        life, is_over = self._life(mishap), asyncio.Event()
+
+        def pause() -> None:
+            if not is_over.is_set():
+                life.process.pause()
+
+        def resume() -> None:
+            is_over.set()
+            life.process.resume()
+
+        self._at_commit(mishap, pause, STRIKE_SECONDS)
+        return resume
+
     # --- the way to the log --------------------------------------------------------------
 
     def _cut(self, mishap: Mishap) -> None:
@@ -112,12 +159,12 @@ class Mishaps:
     def _hold_up(self, mishap: Mishap) -> Heal:
         connection = self._life(mishap).client.connection
         connection.weather.up_is_held = True
-        return connection.clear
+        return connection.clear if mishap.amount < 0 else connection.cut_and_clear
 
     def _hold_down(self, mishap: Mishap) -> Heal:
         connection = self._life(mishap).client.connection
         connection.weather.down_is_held = True
-        return connection.clear
+        return connection.clear if mishap.amount < 0 else connection.cut_and_clear
 
     def _slow(self, mishap: Mishap) -> Heal:
         connection = self._life(mishap).client.connection

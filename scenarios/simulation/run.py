@@ -14,7 +14,6 @@ from random import Random
 from typing import TYPE_CHECKING, Any, cast
 
 from actors.platform import ConfigurePlatform
-from actors.runtime.host import Host
 from actors.service import ConfigureService
 from actors.topology import DeclareTopology
 from events.address import EntityAddress
@@ -23,10 +22,10 @@ from events.platform import PlatformSettings
 from events.streams import StreamLimits, ensure_streams
 from events.topology import Node
 from scenarios.bugs import seeded
-from scenarios.checker.records import KnownState
 from scenarios.simulation.children import RECOVERY, settings_of
 from scenarios.simulation.cluster import Cluster, whole_kinds
 from scenarios.simulation.commands import RecordedCommands
+from scenarios.simulation.ending import Ending
 from scenarios.simulation.loop import VirtualLoop
 from scenarios.simulation.mishaps import Mishaps
 from scenarios.simulation.people import People
@@ -41,7 +40,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from actors.base import Command
-    from actors.runtime.entity import Entity
     from scenarios.simulation.cluster import Life
     from scenarios.simulation.plan import Mishap
     from scenarios.simulation.settings import SimulationSettings
@@ -54,7 +52,7 @@ MEMORY = Path("/dev/shm")  # noqa: S108  (a folder of its own is made there)
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of a run."""
+    """What became of a run. `took_seconds` is time of one core, whatever else it did."""
 
     settings: SimulationSettings
     problems: tuple[str, ...]
@@ -84,12 +82,12 @@ def _simulate(settings: SimulationSettings, plan: tuple[Mishap, ...]) -> Result:
     place = str(MEMORY) if MEMORY.is_dir() else None
     logging.disable(logging.CRITICAL)
     gc.disable()
-    began = time.perf_counter()
+    began = time.process_time()
     try:
         with tempfile.TemporaryDirectory(prefix="standfast-simulation-", dir=place) as folder:
             simulation = loop.run_until_complete(_make(settings, plan, Path(folder)))
             loop.run_until_complete(simulation.run())
-            took = time.perf_counter() - began
+            took = time.process_time() - began
             simulated = loop.time()
             loop.run_until_complete(simulation.cluster.finish())
     finally:
@@ -101,7 +99,7 @@ def _simulate(settings: SimulationSettings, plan: tuple[Mishap, ...]) -> Result:
         settings=settings,
         problems=tuple(record.problems),
         digest=record.digest,
-        counts=dict(record.counts),
+        counts={**record.counts, "refused by the log": simulation.server.refusals},
         faults=dict(record.faults),
         exercised={one.name: one.exercised for one in record.checker.invariants},
         last_steps=tuple(record.steps),
@@ -141,6 +139,7 @@ class Simulation:
             seed, self.server, self.world, self.record, self.clock, receivers, self.folder
         )
         self.mishaps = Mishaps(self.cluster, self.world, self.record)
+        self.record.committed.append(self.mishaps.committed)
 
     async def run(self) -> None:
         """Let it all happen, and look at the end."""
@@ -157,8 +156,7 @@ class Simulation:
             self.mishaps.heal_all()
             self.world.mend_all()
             await asyncio.sleep(self.settings.heal_seconds)
-            self._look_at_states()
-            self.record.at_the_end()
+            await Ending(self.cluster, self.record).look()
 
     async def _begin(self) -> None:
         cluster = self.cluster
@@ -214,22 +212,3 @@ class Simulation:
         is_true = self.clock.offset_seconds == 0 and failed > self.mishaps.stepped + TRUE_SECONDS
         if is_true:  # a clock that stepped meanwhile, or shortly before, measures nothing
             self.record.out(service, began, now)
-
-    def _look_at_states(self) -> None:
-        """Tell the checker what each host has in memory."""
-        for life in self.cluster.lives.values():
-            if isinstance(life.part, Host):
-                for entity in life.part.mailroom.entities.values():
-                    if entity.head.sequence and not entity.stale:
-                        self.record.known(_known(entity))
-
-
-def _known(entity: Entity) -> KnownState:
-    return KnownState(
-        entity=str(entity.address),
-        sequence=entity.head.sequence,
-        digest=entity.head.digest.hex(),
-        state=entity.packed_state().decode(),
-        marks=dict(entity.marks),
-        source="live",
-    )

@@ -47,7 +47,7 @@ class Server:
     def __init__(self, stored: Callable[[str, Stored], None]) -> None:
         self.context = copy_context()
         self.is_up = True
-        self.is_full = False
+        self.is_full, self.refusals = False, 0
         self.streams: dict[str, Stream] = {}
         self.connections: dict[Connection, str] = {}
         self._stored = stored
@@ -192,6 +192,7 @@ class Server:
     ) -> None:
         refusal = self._refusal(stream, subject, headers)
         if refusal is not None:
+            self.refusals += 1
             self._answer(connection, reply, refusal)
             return
         name = str(stream.config.name)

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from scenarios.bugs import BUGS
-from scenarios.simulation.plan import draw_plan
+from scenarios.simulation.plan import Mishap, draw_plan
 from scenarios.simulation.run import simulate
 from scenarios.simulation.search import SEEDS_MAX, seeds_to_find, stormy
+from scenarios.simulation.settings import SimulationSettings
 from scenarios.simulation.shrink import keep, read_case, shrink
 
 CASES = sorted((Path(__file__).parent / "simulation_cases").glob("*.json"))
@@ -77,3 +78,15 @@ def test_a_failing_seed_is_made_smaller_and_kept(tmp_path: Path) -> None:
     again = read_case(path)
     assert again == case
     assert simulate(again.settings, again.plan).problems
+
+
+def test_a_full_log_is_not_asked_as_fast_as_it_can() -> None:
+    """An alert is due to escalate while the log is full: it is tried about once a second."""
+    settings = SimulationSettings(seed=5, days=0.012, services=1)
+    plan = (
+        Mishap(at_seconds=100.0, what="service: broken", target="s000"),
+        Mishap(at_seconds=390.0, what="log full", lasts_seconds=60.0),
+    )
+    result = simulate(settings, plan)
+    assert result.problems == ()
+    assert 5 < result.counts["refused by the log"] < 200
