@@ -10,7 +10,7 @@ from actors.base import ENTITY_EVENTS
 from actors.deciders import decider_for
 from actors.runtime.commands import Answer, Outcome
 from events.codec import decode_event
-from events.commit import Head
+from events.commit import Head, digest_of
 from events.effect import (
     EffectCancelled,
     EffectFailed,
@@ -85,7 +85,7 @@ class Entity:
     seen: int = 0
     used: float = 0.0
     _asleep: bytes | None = None
-    _newest: StoredCommit | None = None
+    _newest: tuple[int, bytes] | None = None
 
     @classmethod
     def new(cls, address: EntityAddress) -> Entity:
@@ -108,7 +108,8 @@ class Entity:
     def head(self) -> Head:
         """The end of its chain; the digest of the newest commit is made when it is looked at."""
         if self._newest is not None:
-            self.head = self._newest.head
+            sequence, payload = self._newest
+            self.head = Head(sequence, digest_of(payload))
         return self._head
 
     @head.setter
@@ -116,13 +117,13 @@ class Entity:
         self._head, self._newest = head, None
 
     def settle(self) -> None:
-        """Look at its head, so that the newest commit need not be kept."""
+        """Look at its head, so that the newest commit's bytes need not be kept."""
         self.head = self.head
 
     @property
     def sequence(self) -> int:
         """The sequence of its newest commit, 0 where there is none."""
-        return self._head.sequence if self._newest is None else self._newest.sequence
+        return self._head.sequence if self._newest is None else self._newest[0]
 
     @property
     def is_asleep(self) -> bool:
@@ -160,7 +161,7 @@ class Entity:
             self._fold_facts(stored)
         else:
             self._fold_quarantine(stored)
-        self._newest = stored
+        self._newest = stored.sequence, stored.payload
 
     def _fold_facts(self, stored: StoredCommit) -> None:
         where, sequence, commit_id = "decode", stored.sequence, stored.commit.id
