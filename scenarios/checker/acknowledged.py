@@ -32,14 +32,14 @@ class Acknowledged(Invariant):
     """Holds every answer against the one commit that has the command's facts."""
 
     name: ClassVar[str] = "acknowledged"
-    _next: int = 0
+    _next: int = 1
     _places: dict[str, _Place] = field(default_factory=dict)
     _asked: dict[str, str] = field(default_factory=dict)
     _open: dict[str, Returned] = field(default_factory=dict)
 
     def commit(self, landed: Landed) -> None:
         """Remember where each command's facts are; they are in one place, and none is missing."""
-        if self._next and landed.sequence != self._next:
+        if landed.sequence != self._next:
             missing = f"{self._next} to {landed.sequence - 1}"
             self.broken(landed.entity, landed.sequence, f"the log does not hold {missing} any more")
         self._next = landed.sequence + 1
@@ -53,8 +53,10 @@ class Acknowledged(Invariant):
                 self._put(origin.command_id, _Place(landed.entity, landed.sequence, refused[index]))
 
     def _put(self, command_id: str, place: _Place) -> None:
-        before = self._places.setdefault(command_id, place)
-        if before is not place and not (before.is_refusal or place.is_refusal):
+        before = self._places.get(command_id)
+        if before is None or before.is_refusal:
+            self._places[command_id] = place
+        elif not place.is_refusal:
             what = f"command {command_id} was carried out at {before.sequence} already"
             self.broken(place.entity, place.sequence, what)
         asked = self._asked.get(command_id, place.entity)

@@ -19,6 +19,10 @@ OF_THE_WORLD = frozenset({"break"})
 BESIDE = ("worker", "web", "projector", "watchdog")
 """How the names of those begin who have no part in the way from a failure to a person."""
 
+FOUNDATION = ("ray", "raylet", "supervisor", "log")
+RESTARTED_WITHIN = timedelta(seconds=60)
+"""Where the foundation was hit all hosts may have to be created anew, and that takes longer."""
+
 END = datetime.max.replace(tzinfo=UTC)
 
 
@@ -36,7 +40,8 @@ class BrokenTimes:
         for fault in faults:
             if fault.fault in OF_THE_WORLD or fault.target.startswith(BESIDE):
                 continue
-            ended = END if fault.ended is None else fault.ended + self.recovers_within
+            after = max(self.recovers_within, _recovery(fault))
+            ended = END if fault.ended is None else fault.ended + after
             self._times.append((fault.began, ended))
 
     def clock_stepped(self, seen: datetime, by: timedelta) -> None:
@@ -69,3 +74,7 @@ class BrokenTimes:
             return timedelta()
         began, ended, before = self._merged[place]
         return before + (min(moment, ended) - began)
+
+
+def _recovery(fault: Injected) -> timedelta:
+    return RESTARTED_WITHIN if fault.target.startswith(FOUNDATION) else timedelta()

@@ -53,6 +53,12 @@ class _Wish:
             return self.entity
         return str(self.intent.arguments.get("service", self.entity))
 
+    @property
+    def about(self) -> str:
+        """What was to be done, and to whom."""
+        to = self.text("receiver") if self.intent.effect == NOTIFY else self.subject
+        return f"{self.intent.effect} of {to}"
+
     def text(self, name: str) -> str:
         """Give an argument as text."""
         return str(self.intent.arguments.get(name, ""))
@@ -74,6 +80,7 @@ class World(Invariant):
     )
     receivers: set[str] = field(default_factory=set)
     """Those whose ledgers are known: only of them is it known what they did not see."""
+    _actions: set[str] = field(default_factory=set)
 
     def commit(self, landed: Landed) -> None:
         """Open an intent, or end it: once."""
@@ -138,6 +145,8 @@ class World(Invariant):
             self.exercised += 1
         if wish.intent.effect == NOTIFY:
             self._hear(delivery, wish)
+        else:
+            self._actions.add(wish.intent.effect)
 
     def _wish_of(self, delivery: Delivery) -> _Wish | None:
         for wish in self._by_fence.get(delivery.fence, ()):
@@ -183,17 +192,27 @@ class World(Invariant):
             if now >= wish.intent.deadline + self.skew:
                 self.broken(wish.name, wish.sequence, f"{wish.intent.effect} never came to an end")
         for wish in self._wishes.values():
-            if wish.intent.effect == NOTIFY and wish.text("receiver") in self.receivers:
+            if self._is_witnessed(wish):
                 self._compare(wish)
         for (alert, receiver), heard in self._heard.items():
             self._compare_last(alert, receiver, heard)
 
+    def _is_witnessed(self, wish: _Wish) -> bool:
+        """Say whether somebody would have written it down if it was done."""
+        if wish.intent.effect == NOTIFY:
+            return wish.text("receiver") in self.receivers
+        return wish.intent.effect in self._actions
+
     def _compare(self, wish: _Wish) -> None:
+        """Hold an end against the ledgers; a failed action may have done a part of its work."""
         if isinstance(wish.end, EffectSucceeded):
             self.exercised += 1
             if not wish.deliveries:
-                what = f"{wish.text('receiver')} is said to have been told, and never was"
+                what = f"{wish.about} is said to be done, and never was"
                 self.broken(wish.name, wish.sequence, what)
+        elif wish.deliveries and wish.intent.effect == NOTIFY and _denies(wish.end):
+            what = f"{wish.about} is said not to have been done, and was"
+            self.broken(wish.name, wish.sequence, what)
 
     def _compare_last(self, alert: str, receiver: str, heard: list[tuple[int, str]]) -> None:
         state = self.folding.states.get(EntityAddress.parse(alert))
@@ -204,3 +223,8 @@ class World(Invariant):
             return  # the log says that it was tried to the end, and given up
         what = "it was told of firing, and never that it is over"
         self.broken(f"{alert} at {receiver}", last.sequence, what)
+
+
+def _denies(end: Event | None) -> bool:
+    """Say whether an end says that nothing was done."""
+    return isinstance(end, EffectFailed) or (isinstance(end, EffectCancelled) and end.undone)

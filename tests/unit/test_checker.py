@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from actors.deciders import decider_for
+from events.address import EntityAddress
 from events.alert import AlertFired, AlertResolved, Escalation
 from events.base import Mark, Origin
 from events.commit import Commit, Head
@@ -21,6 +22,7 @@ from events.effect import (
     Intent,
 )
 from events.entity import CommandDeclined
+from events.placement import BucketRange, BucketsPlaced
 from events.policy import Order, PolicyAdvanced, SymptomSeen
 from events.service import ServiceProbeRequested
 from scenarios.checker.checker import Checker
@@ -141,6 +143,25 @@ async def test_of_the_unknown_both_are_right(past: Past) -> None:
     assert broken(checker, LATER) == {}
 
 
+async def test_what_was_refused_first_and_carried_out_then_counts_as_carried_out(
+    past: Past,
+) -> None:
+    await past.append(SERVICE, CommandDeclined(command="X", reason="no"), command_id="c1")
+    await past.append(SERVICE, probe(), command_id="c1")
+    checker = past.checker()
+    answered(checker, "c1", SERVICE, 2)
+    assert broken(checker, LATER) == {}
+    checker = past.checker()
+    checker.returned(Returned("fail", "c1", "declined", 0, 2.0))
+    assert "refused and carried out" in broken(checker, LATER)["acknowledged"][0]
+
+
+async def test_a_log_without_its_beginning_has_lost_it(past: Past) -> None:
+    for _ in range(3):
+        await past.append(SERVICE, probe())
+    assert "does not hold 1 to 1" in broken(fed(past.log.stored[1:]), LATER)["acknowledged"][0]
+
+
 async def test_a_gap_in_the_log_is_a_commit_that_was_lost(past: Past) -> None:
     for _ in range(3):
         await past.append(SERVICE, probe())
@@ -201,6 +222,40 @@ async def test_the_state_in_memory_is_what_the_log_leads_to(past: Past) -> None:
         checker.known(wrong)
         (what,) = broken(checker, LATER)["history"]
         assert words in what
+
+
+def placed(**kinds: str) -> BucketsPlaced:
+    hosts = {host: (BucketRange(kind=kind),) for host, kind in kinds.items()}
+    return BucketsPlaced(epoch=1, hosts=hosts)
+
+
+async def test_who_owns_an_entity_knows_it_and_so_does_who_reads_the_log(past: Past) -> None:
+    await past.append("placement/main", placed(h1="service", h2="alert"))
+    await past.append(SERVICE, probe())
+    for source, host, is_forgotten in (
+        ("live", "h1", True),
+        ("live", "h2", False),
+        ("live", "h3", False),
+        ("rebuilt", "", True),
+    ):
+        checker = past.checker()
+        checker.known(known_in(past, "placement/main", source, host))
+        checker.asked((host,) if host else ())
+        found = broken(checker, LATER).get("history", [])
+        assert found == [f"{host or source} does not know it"] * is_forgotten
+    checker = past.checker()
+    checker.asked(("h1",))
+    checker.known(known_in(past, SERVICE, "live", "h1"))
+    assert broken(checker, LATER) == {}
+
+
+def known_in(past: Past, address: str, source: str, host: str) -> KnownState:
+    """Give what is rightly known of an entity."""
+    entity = EntityAddress.parse(address)
+    state = past.checker().folding.states[entity]
+    head = next(one for one in reversed(past.log.stored) if one.commit.entity == entity).head
+    text = decider_for(entity).states.dump_json(state).decode()
+    return KnownState(address, head.sequence, head.digest.hex(), text, {}, source, host)
 
 
 # --- the third: world ------------------------------------------------------------------------
@@ -273,7 +328,7 @@ async def test_what_is_said_to_be_done_was_seen(past: Past) -> None:
     checker = past.checker()
     checker.delivered(deliveries(past.log.stored)[0])
     found = broken(checker, LATER)["world"]
-    assert found[0] == "ops is said to have been told, and never was"
+    assert found[0] == "notify of ops is said to be done, and never was"
     assert found[1] == "it was told of firing, and never that it is over"
 
 
@@ -294,6 +349,26 @@ async def test_what_was_done_twice_or_wished_by_nobody_or_late_is_named(past: Pa
     checker.delivered(replace(first, time=first.time + timedelta(seconds=60)))
     checker.delivered(second)
     assert "after its deadline" in broken(checker, LATER)["world"][0]
+
+
+async def test_a_notice_that_is_said_to_have_failed_was_not_seen(past: Past) -> None:
+    await past.append(ALERT, FIRED, intended(1, "firing", past.recorder.now))
+    await past.append(ALERT, EffectFailed(number=1, reason="refused", permanent=True))
+    checker = past.checker()
+    checker.ledger("ops")
+    assert "world" not in broken(checker, LATER)
+    checker = past.checker()
+    for delivery in deliveries(past.log.stored):
+        checker.delivered(delivery)
+    assert "notify of ops is said not to have been done, and was" in broken(checker, LATER)["world"]
+
+
+async def test_a_receiver_with_an_empty_ledger_saw_nothing(past: Past) -> None:
+    await told(past)
+    assert "world" not in broken(past.checker(), LATER)  # nobody knows what it saw
+    checker = past.checker()
+    checker.ledger("ops")
+    assert len(broken(checker, LATER)["world"]) == 2
 
 
 async def test_firing_and_resolved_alternate(past: Past) -> None:
@@ -400,6 +475,25 @@ async def test_each_failure_is_seen_once(past: Past) -> None:
     assert broken(past.checker(), LATER) == {}
     await past.append(POLICY, seen, advanced(sequence=past.last))
     assert "twice" in broken(past.checker(), LATER)["causes"][0]
+
+
+async def test_what_a_policy_passed_over_is_named(past: Past) -> None:
+    await past.append(POLICY, advanced(sequence=0))
+    await configure(past.recorder)
+    cause = await go_down(past.recorder, "demo-app", "tcp", "refused")
+    place = past.last
+    found = broken(past.checker(), LATER)["causes"]
+    assert f"went_down.v1 of service/demo-app ({cause})" in found[-1]  # it never came so far
+    await past.append(POLICY, advanced(sequence=place + 1))
+    found = broken(past.checker(), LATER)["causes"]
+    assert f"went_down.v1 of service/demo-app ({cause})" in found[0]  # it is beyond
+
+
+async def test_a_policy_concludes_nothing_from_what_does_not_concern_it(past: Past) -> None:
+    await past.append(POLICY, advanced(sequence=0))
+    await configure(past.recorder)
+    await become_healthy(past.recorder, "demo-app")
+    assert broken(past.checker(), LATER) == {}
 
 
 # --- the fifth: due --------------------------------------------------------------------------
