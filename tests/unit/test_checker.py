@@ -225,7 +225,9 @@ async def test_the_state_in_memory_is_what_the_log_leads_to(past: Past) -> None:
 
 
 def placed(**kinds: str) -> BucketsPlaced:
-    hosts = {host: (BucketRange(kind=kind),) for host, kind in kinds.items()}
+    hosts: dict[str, tuple[BucketRange, ...]] = {
+        host: (BucketRange(kind=kind),) for host, kind in kinds.items()
+    }
     return BucketsPlaced(epoch=1, hosts=hosts)
 
 
