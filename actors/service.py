@@ -179,15 +179,15 @@ def _became_healthy(health: Health, was: str, report: ReportHealth) -> ServiceBe
 def evolve(state: Service, event: ServiceEvent) -> Service:
     """Give the state after an event."""
     match event:
+        case ServiceBecameHealthy(since=since):
+            return _with_health(state, Healthy.trusted(since=since))
+        case ServiceWentDown(since=since, reason=reason):
+            return _with_health(state, Down.trusted(since=since, reason=reason))
         case ServiceConfigured(settings=settings, configuration_hash=digest):
             health = state.health if isinstance(state, Watched) else Unproven()
             return Watched(settings=settings, configuration_hash=digest, health=health)
         case ServiceRetired(reason=reason, configuration_hash=digest):
             return Retired(reason=reason, configuration_hash=digest)
-        case ServiceBecameHealthy(since=since):
-            return _with_health(state, Healthy.trusted(since=since))
-        case ServiceWentDown(since=since, reason=reason):
-            return _with_health(state, Down.trusted(since=since, reason=reason))
         case ServiceLostSight(since=since, reason=reason):
             was_down = isinstance(state, Watched) and is_or_was_down(state.health)
             health = NoData.trusted(since=since, reason=reason, was_down=was_down)

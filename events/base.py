@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeAlias
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeAlias, TypeVar
 
 import msgspec
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -30,19 +31,31 @@ class Value(BaseModel):
     @classmethod
     def trusted(cls, **values: Any) -> Self:
         """Build from all fields' values, unchecked: a fact or a state held each of them before."""
-        made = object.__new__(cls)
-        _set(made, "__dict__", values)
-        _set(made, "__pydantic_fields_set__", set(values))
-        _set(made, "__pydantic_extra__", None)
-        _set(made, "__pydantic_private__", None)
-        return made
+        return _made(cls, values)
 
     def but(self, **values: Any) -> Self:
         """Give a copy with other values, trusted as those of `trusted` are."""
-        return self.trusted(**{**self.__dict__, **values})
+        return _made(type(self), self.__dict__ | values)
 
 
+T = TypeVar("T", bound=Value)
 _set = object.__setattr__
+
+
+def _made(kind: type[T], values: dict[str, Any]) -> T:
+    made = object.__new__(kind)
+    _set(made, "__dict__", values)
+    _set(made, "__pydantic_fields_set__", _names_of(kind))
+    _set(made, "__pydantic_extra__", None)
+    _set(made, "__pydantic_private__", None)
+    return made
+
+
+@cache
+def _names_of(kind: type[Value]) -> set[str]:
+    """Give the names of all fields: nobody changes a frozen model's set, so one will do."""
+    return set(kind.model_fields)
+
 
 FENCE_BITS = 40
 """How much of a fence is the sequence: a trillion commits, and programs read 53 bits exactly."""

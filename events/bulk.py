@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
     from nats.aio.client import Client
 
-    Take = Callable[[str, str, bytes, bytes], None]
-    """Takes subject, reply subject, payload and block of headers; both may be empty."""
+    Delivery = tuple[str, str, bytes, bytes]
+    """Subject, reply subject, payload and block of headers; what is not there is empty."""
+
+    Take = Callable[[list[Delivery]], None]
 
 OPEN_SECONDS = 2.0
 _END = b"\r\n"
@@ -30,7 +32,7 @@ class BulkUnavailableError(Exception):
 
 
 class BulkConnection(asyncio.Protocol):
-    """Subscribes to one inbox and gives each message on, in order, without waiting."""
+    """Subscribes to one inbox and gives on what came at once, in order, without waiting."""
 
     def __init__(
         self, login: dict[str, Any], inbox: str, take: Take, lost: Callable[[], None]
@@ -111,8 +113,9 @@ class BulkConnection(asyncio.Protocol):
         self._transport = None
 
     def data_received(self, data: bytes) -> None:
-        """Give on each whole message, and keep the rest until more comes."""
+        """Give on all whole messages, and keep the rest until more comes."""
         buffer = self._rest + data if self._rest else data
+        deliveries: list[Delivery] = []
         place = 0
         while (line_end := buffer.find(_END, place)) >= 0:
             words = buffer[place:line_end].decode().split(" ")
@@ -128,9 +131,11 @@ class BulkConnection(asyncio.Protocol):
             if end + 2 > len(buffer):
                 break
             reply = words[3] if len(words) == _WORDS[words[0]] else ""
-            self._take(words[1], reply, buffer[body:end], buffer[start:body])
+            deliveries.append((words[1], reply, buffer[body:end], buffer[start:body]))
             place = end + 2
         self._rest = buffer[place:]
+        if deliveries:
+            self._take(deliveries)
 
     def _control(self, word: str) -> None:
         if word == "PING":

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from nats.aio.msg import Msg
     from nats.aio.subscription import Subscription
 
+    from events.bulk import Delivery
+
 __all__ = ["PACE", "Message", "OrderedReader", "Pace", "Start"]
 
 _ACKNOWLEDGE = "$JS.ACK."
@@ -246,20 +248,21 @@ class OrderedReader:
             self._room.clear()
             await self._room.wait()
         head = encode_headers(message.headers or {})
-        self._add(message.subject, message.reply, message.data, head)
+        self._add([(message.subject, message.reply, message.data, head)])
 
-    def _add(self, subject: str, reply: str, payload: bytes, head: bytes) -> None:
-        """Add a message if it is the next one of this consumer's life."""
-        parts = reply.split(".")
-        if self._broken or int(parts[-3]) != self._expected or parts[-6] != self._consumer:
-            self._break(parts[-6])
-            return
-        self._expected += 1
-        self._last_sequence = sequence = int(parts[-4])
-        self.pending = pending = int(parts[-1])
-        stored = int(parts[-2]) // 1000
-        self._last = Message(subject, sequence, stored, payload, head, pending)
-        self._arrived.append(self._last)
+    def _add(self, deliveries: Sequence[Delivery]) -> None:
+        """Add each message that is the next one of this consumer's life."""
+        for subject, reply, payload, head in deliveries:
+            parts = reply.split(".")
+            if self._broken or int(parts[-3]) != self._expected or parts[-6] != self._consumer:
+                self._break(parts[-6])
+                continue
+            self._expected += 1
+            sequence, pending, stored = int(parts[-4]), int(parts[-1]), int(parts[-2]) // 1000
+            self._arrived.append(Message(subject, sequence, stored, payload, head, pending))
+            self._last_sequence, self.pending = sequence, pending
+        if self._arrived:
+            self._last = self._arrived[-1]
         self._wake.set()
 
     def _break(self, consumer: str) -> None:
@@ -282,12 +285,18 @@ class OrderedReader:
         self._wake.set()
         return [subject for subject in (reply, headers.get("Nats-Consumer-Stalled")) if subject]
 
-    def _take(self, subject: str, reply: str, payload: bytes, head: bytes) -> None:
-        """Take what arrives by a connection of its own."""
-        if reply.startswith(_ACKNOWLEDGE):
-            self._add(subject, reply, payload, head)
-            if len(self._arrived) >= ARRIVED_MAX and self._bulk is not None:
-                self._bulk.pause()
-        elif self._bulk is not None:
+    def _take(self, deliveries: list[Delivery]) -> None:
+        """Take what arrived at once by a connection of its own."""
+        assert self._bulk is not None, "it is closed before it is let go"
+        stored = [one for one in deliveries if one[1].startswith(_ACKNOWLEDGE)]
+        self._add(stored)
+        if len(stored) < len(deliveries):
+            self._answer([one for one in deliveries if not one[1].startswith(_ACKNOWLEDGE)])
+        if len(self._arrived) >= ARRIVED_MAX:
+            self._bulk.pause()
+
+    def _answer(self, statuses: list[Delivery]) -> None:
+        for _, reply, _, head in statuses:
             for wanted in self._wanted(reply, decode_headers(head)):
-                self._bulk.answer(wanted)
+                if self._bulk is not None:
+                    self._bulk.answer(wanted)

@@ -79,8 +79,7 @@ class Store:
         start = min(base.sequence if base else 0 for base in bases.values())
         async for batch in self.log.read(_filters(ranges), Start(start + 1), until):
             for message in batch:
-                kind, bucket = bucket_in(message.subject)
-                base = bases.get((kind, bucket))
+                base = bases.get(bucket_in(message.subject))
                 if base is None or message.sequence > base.sequence:
                     self.fold(entities, message)
 

@@ -130,7 +130,7 @@ async def test_where_it_is_not_that_simple_the_ordinary_connection_reads(
     await append(log, WAITING)
     client = Disguised(log.client, known)
     with pytest.raises(BulkUnavailableError):
-        await BulkConnection.open(client, "_INBOX.x", lambda *_: None, lambda: None)  # type: ignore[arg-type]
+        await BulkConnection.open(client, "_INBOX.x", lambda _: None, lambda: None)  # type: ignore[arg-type]
     seen: list[int] = []
     async with opened(client) as ordered:
         assert ordered._bulk is None
@@ -166,7 +166,7 @@ TAKEN = [
 async def test_messages_are_the_same_however_the_network_cuts_them() -> None:
     for cut in range(1, len(WIRE)):
         taken: list[tuple[str, str, bytes, bytes]] = []
-        connection = BulkConnection({}, "inbox", lambda *one: taken.append(one), lambda: None)  # noqa: B023
+        connection = BulkConnection({}, "inbox", taken.extend, lambda: None)
         for start in range(0, len(WIRE), cut):
             connection.data_received(WIRE[start : start + cut])
         assert taken == TAKEN, cut

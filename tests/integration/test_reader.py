@@ -21,8 +21,9 @@ from tests.history import Recorder
 from tests.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
+    from events.bulk import Delivery
     from events.reader import Message
     from tests.fixtures.nats import NatsServer
 
@@ -211,11 +212,10 @@ async def test_a_missed_message_is_read_again(log: Log, recorder: Recorder) -> N
     ordered = OrderedReader(log.client, STATE_STREAM, ["sf.>"])
     add, missed = ordered._add, list[str]()
 
-    def lose_one(subject: str, reply: str, payload: bytes, head: bytes) -> None:
-        if reply.split(".")[-4] == "5" and not missed:
-            missed.append(reply)
-            return
-        add(subject, reply, payload, head)
+    def lose_one(deliveries: Sequence[Delivery]) -> None:
+        kept = [one for one in deliveries if missed or one[1].split(".")[-4] != "5"]
+        missed.extend(one[1] for one in deliveries if one not in kept)
+        add(kept)
 
     ordered._add = lose_one  # type: ignore[method-assign]
     await ordered.open()
