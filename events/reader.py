@@ -288,15 +288,10 @@ class OrderedReader:
     def _take(self, deliveries: list[Delivery]) -> None:
         """Take what arrived at once by a connection of its own."""
         assert self._bulk is not None, "it is closed before it is let go"
-        stored = [one for one in deliveries if one[1].startswith(_ACKNOWLEDGE)]
-        self._add(stored)
-        if len(stored) < len(deliveries):
-            self._answer([one for one in deliveries if not one[1].startswith(_ACKNOWLEDGE)])
-        if len(self._arrived) >= ARRIVED_MAX:
-            self._bulk.pause()
-
-    def _answer(self, statuses: list[Delivery]) -> None:
+        statuses = [one for one in deliveries if not one[1].startswith(_ACKNOWLEDGE)]
+        self._add([one for one in deliveries if one not in statuses] if statuses else deliveries)
         for _, reply, _, head in statuses:
             for wanted in self._wanted(reply, decode_headers(head)):
-                if self._bulk is not None:
-                    self._bulk.answer(wanted)
+                self._bulk.answer(wanted)
+        if len(self._arrived) >= ARRIVED_MAX:
+            self._bulk.pause()
