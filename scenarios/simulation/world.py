@@ -39,6 +39,7 @@ class Service:
     is_broken: bool = False
     fails_again: int = 0
     start_number: int = 0
+    mends: int = 0
 
     @property
     def works(self) -> bool:
@@ -111,6 +112,7 @@ class World:
         service = self.services[name]
         service.hangs = service.is_broken = False
         service.fails_again = 0
+        service.mends += 1
         if not service.pid:
             self._run(service)
         self._look(name)
@@ -154,11 +156,11 @@ class World:
         if service.fails_again:
             service.fails_again -= 1
             seconds = self.chance.uniform(*AGAIN_SECONDS)
-            self._later(seconds, self._crash_again, service, number)
+            self._later(seconds, self._crash_again, service, (number, service.mends))
         self._look(service.name)
 
-    def _crash_again(self, service: Service, number: int) -> None:
-        if service.start_number == number and service.pid:
+    def _crash_again(self, service: Service, life: tuple[int, int]) -> None:
+        if (service.start_number, service.mends) == life and service.pid:
             service.pid = 0
             self._look(service.name)
 
