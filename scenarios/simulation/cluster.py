@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from nats.errors import Error as NatsError
 
 from actors.placement import PlaceBuckets
+from actors.runtime.drain import BucketLostError
 from actors.runtime.executor.executor import Executor
 from actors.runtime.host import PLACEMENT_ADDRESS, Host, HostSettings
 from actors.runtime.solo import SoloWriter
@@ -38,12 +39,20 @@ if TYPE_CHECKING:
     from scenarios.simulation.world import World
 
 AUTHOR = Author("simulated", "cell", "build")
-PACE = Pace(heartbeat_seconds=60.0, looks=6)
+PACE = Pace(heartbeat_seconds=60.0, looks=3)
 LOOK_SECONDS = 30.0
 RESTART_SECONDS = (0.5, 3.0)
 SKEW_SECONDS = 0.3
-EXPECTED = (LogUnavailableError, LogFullError, NatsError, OSError, TimeoutError)
-"""What a host may end with: it did not reach the log, and is started anew."""
+EXPECTED = (
+    LogUnavailableError,
+    LogFullError,
+    BucketLostError,
+    NatsError,
+    OSError,
+    TimeoutError,
+)
+"""What a host may end with, to be started anew: it did not reach the log, or another of its name
+wrote its own record before it, three times."""
 
 HOSTED: dict[str, tuple[str, ...]] = {
     "service-host": ("service",),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from scenarios.simulation.record import Record
     from scenarios.simulation.world import World
 
-SWEEP_SECONDS = 30.0
+SWEEP_SECONDS = 60.0
 NOTICE_SECONDS = (1.0, 15.0)
 
 
@@ -42,19 +42,21 @@ class Conclusions:
 
     world: World
     chance: Random
-    horizon: datetime | None = None
     is_blind: bool = False
     _seen: dict[str, Seen] = field(default_factory=dict)
     _samples: int = 0
 
+    @property
+    def horizon(self) -> datetime:
+        """Up to when all is seen: up to now."""
+        return now()
+
     def verdict(self, service: str) -> Verdict | None:
         """Give the verdict on a service."""
-        self.horizon = now()
         return "no data" if self.is_blind else self._of(service).verdict
 
     def conclude(self, service: str) -> Conclusion | None:
         """Give the verdict with what it rests on."""
-        self.horizon = now()
         seen = self._of(service)
         verdict: Verdict = "no data" if self.is_blind else seen.verdict
         reason = "" if verdict == "healthy" else f"{service} does not answer"

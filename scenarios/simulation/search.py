@@ -14,6 +14,14 @@ SEEDS_MAX = 200
 STORMY = {"days": 0.012, "services": 5, "failures_per_day": 250.0, "faults_per_day": 2000.0}
 """A quarter of an hour of five services; each minute one of them fails, and something of ours."""
 
+ROUGH = {"days": 0.1, "services": 20, "failures_per_day": 20.0, "faults_per_day": 600.0}
+"""Two hours of twenty services: there is time to escalate, to give up, and to begin anew."""
+
+
+def rough(seed: int) -> SimulationSettings:
+    """Give the settings of a longer run in which much goes wrong."""
+    return SimulationSettings.model_validate({"seed": seed, **ROUGH})
+
 
 def stormy(seed: int, bug: str = "") -> SimulationSettings:
     """Give the settings of a short run in which much goes wrong."""

@@ -12,7 +12,7 @@ import pytest
 from scenarios.bugs import BUGS
 from scenarios.simulation.plan import Mishap, draw_plan
 from scenarios.simulation.run import simulate
-from scenarios.simulation.search import SEEDS_MAX, seeds_to_find, stormy
+from scenarios.simulation.search import SEEDS_MAX, rough, seeds_to_find, stormy
 from scenarios.simulation.settings import SimulationSettings
 from scenarios.simulation.shrink import keep, read_case, shrink
 
@@ -27,7 +27,7 @@ def test_fifty_seeds_are_clean_and_exercise_every_invariant() -> None:
     sys.stdout.write(f"seeds {FIRST} to {FIRST + SEEDS - 1}\n")
     exercised: dict[str, int] = {}
     for seed in range(FIRST, FIRST + SEEDS):
-        result = simulate(stormy(seed))
+        result = simulate(stormy(seed) if seed % 5 else rough(seed))
         assert not result.problems, (seed, result.problems[:5], result.last_steps[-20:])
         for name, count in result.exercised.items():
             exercised[name] = exercised.get(name, 0) + count
