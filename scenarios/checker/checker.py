@@ -54,10 +54,10 @@ class Checker:
         """All that broke, the first hundred of each invariant."""
         return [one for invariant in self.invariants for one in invariant.violations]
 
-    def journal(self, faults: Sequence[Injected]) -> None:
-        """Take, before all else, what was broken from outside, and when."""
+    def journal(self, faults: Sequence[Injected], since: datetime) -> None:
+        """Take, before all else, what was broken from outside since the run began."""
         for invariant in self.invariants:
-            invariant.journal(faults)
+            invariant.journal(faults, since)
 
     def commit(self, stored: StoredCommit) -> None:
         """Take the next commit of the log."""

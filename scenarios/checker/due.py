@@ -60,7 +60,7 @@ class Due(Invariant):
     _heap: list[tuple[datetime, EntityAddress]] = field(default_factory=list)
     _delays: list[_Delay] = field(default_factory=list)
     _broken: BrokenTimes = field(init=False)
-    _has_journal: bool = False
+    _since: datetime | None = None
     _noticing: Noticing = field(default_factory=Noticing)
     _outages: list[Outage] = field(default_factory=list)
 
@@ -68,9 +68,9 @@ class Due(Invariant):
         """Begin with nothing broken."""
         self._broken = BrokenTimes(self.late)
 
-    def journal(self, faults: Iterable[Injected]) -> None:
-        """Take all that was broken, and when."""
-        self._has_journal = True
+    def journal(self, faults: Iterable[Injected], since: datetime) -> None:
+        """Take all that was broken, and when; what is late from then on has no other excuse."""
+        self._since = since
         self._broken.injected(faults)
 
     def commit(self, landed: Landed) -> None:
@@ -125,8 +125,9 @@ class Due(Invariant):
         self.moment(now)
         self._broken.settle()
         self._noticing.settle(now)
-        for delay in self._delays if self._has_journal else ():
-            self._compare_delay(delay)
+        for delay in self._delays:
+            if self._since is not None and delay.possible >= self._since:
+                self._compare_delay(delay)
         for outage in self._outages:
             self._compare_outage(outage, outage.ended or now)
         self._delays.clear()

@@ -68,8 +68,8 @@ class Invariant:
         if len(self.violations) < VIOLATIONS_KEPT_MAX:
             self.violations.append(Violation(self.name, where, sequence, what))
 
-    def journal(self, faults: Iterable[Injected]) -> None:
-        """Be told, before all else, what was broken from outside, and when."""
+    def journal(self, faults: Iterable[Injected], since: datetime) -> None:
+        """Be told, before all else, what was broken from outside since the run began."""
 
     def commit(self, landed: Landed) -> None:
         """Be told of a commit, in the order of the log; `folding` is still at the one before."""

@@ -45,7 +45,7 @@ def check_run(directory: Path) -> Report:
         late=_seconds(run, LATE_SECONDS, LATE),
         detected_within=_seconds(run, DETECTED_SECONDS, DETECTED_WITHIN),
     )
-    checker.journal(faults)
+    checker.journal(faults, run.began)
     commits = _read_log(directory / ARCHIVE, checker)
     _read_records(directory, checker)
     checker.asked(run.hosts)

@@ -44,6 +44,10 @@ class Ledger:
         self._known.add(key)
         self._lines.write(entry)
 
+    def close(self) -> None:
+        """Close the file."""
+        self._lines.close()
+
 
 def _alert_in(body: dict[str, Any]) -> str:
     """Read the alert's address from the payload's group key."""

@@ -34,6 +34,7 @@ from events.effect import (
 from events.placement import BucketRange
 from events.recovery import Step
 from events.service import ServiceSettings
+from scenarios.faults.receiver import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
@@ -269,6 +270,8 @@ class Receiver:
     ledger: list[dict[str, Any]] = field(default_factory=list)
     answers: list[int | asyncio.Event] = field(default_factory=list)
     port: int = 0
+    checked: Ledger | None = None
+    """Where what is taken is written down for the checker, before it is answered."""
     _runner: web.AppRunner | None = None
 
     async def open(self) -> None:
@@ -303,6 +306,10 @@ class Receiver:
         }
         self.ledger.append(entry)
         answer = self.answers.pop(0) if self.answers else 200
+        if self.checked is not None and (isinstance(answer, asyncio.Event) or answer < 300):
+            said = request.headers
+            fence = int(said["Standfast-Fence"])
+            self.checked.enter(said["Idempotency-Key"], fence, entry["body"])
         if isinstance(answer, asyncio.Event):
             await answer.wait()
             answer = 200
@@ -311,9 +318,11 @@ class Receiver:
 
 
 @contextlib.asynccontextmanager
-async def a_receiver(*answers: int | asyncio.Event) -> AsyncIterator[Receiver]:
+async def a_receiver(
+    *answers: int | asyncio.Event, checked: Ledger | None = None
+) -> AsyncIterator[Receiver]:
     """Run a receiver on a free port."""
-    receiver = Receiver(answers=list(answers))
+    receiver = Receiver(answers=list(answers), checked=checked)
     await receiver.open()
     try:
         yield receiver

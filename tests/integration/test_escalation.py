@@ -15,6 +15,7 @@ from tests.waiting import until
 
 if TYPE_CHECKING:
     from actors.runtime.commands import Answer
+    from tests.fixtures.checked import CheckedRun
 
 ALERT = "alert/disk"
 
@@ -55,7 +56,9 @@ async def test_an_alert_whose_host_dies_after_30_s_escalates_at_60_s_and_is_aske
     assert len(await hosting.events(AlertEscalated)) == 1
 
 
-async def test_in_real_time_an_alert_escalates_on_time_over_a_kill(hosting: Hosting) -> None:
+async def test_in_real_time_an_alert_escalates_on_time_over_a_kill(
+    hosting: Hosting, checked_run: CheckedRun
+) -> None:
     await hosting.place(h1=("alert",))
     executor = await hosting.executor()
     host = await hosting.start()
@@ -63,14 +66,17 @@ async def test_in_real_time_an_alert_escalates_on_time_over_a_kill(hosting: Host
     (fired,) = await hosting.until_event(AlertFired)
     half = now() + timedelta(seconds=1.5)
     await until(lambda: now() >= half)
-    await hosting.kill(host)
-    await hosting.start()
+    with checked_run.injected("kill", "h1"):
+        await hosting.kill(host)
+        await hosting.start()
     await hosting.until_event(AlertEscalated)
     decided = [one for one in await hosting.envelopes() if isinstance(one.event, AlertEscalated)]
     assert fired.tell_again_at is not None
     lateness_seconds = (decided[0].decided - fired.tell_again_at).total_seconds()
     assert 0 <= lateness_seconds < 1.0
     await until(lambda: len(executor.told()) == 2)
+    await hosting.quiet()
+    await checked_run.clean(hosting.log, "history", "world", "due", hosts=("h1",), late_seconds=1.0)
 
 
 async def test_a_deadline_missed_while_down_fires_late_and_once(hosting: Hosting) -> None:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from events.log import Log
+    from tests.fixtures.checked import CheckedRun
     from tests.fixtures.nats import NatsServer
 
 
@@ -113,7 +114,7 @@ async def test_a_command_is_killed_with_its_group_at_its_deadline(
 
 
 async def test_kill_9_between_begun_and_ended_is_unknown_and_not_done_again(
-    world: World, nats_server: NatsServer, tmp_path: Path
+    world: World, nats_server: NatsServer, tmp_path: Path, checked_run: CheckedRun
 ) -> None:
     await world.configure("db", **a_command(waiting(tmp_path)))
     with an_executor(nats_server, tmp_path) as executor:
@@ -129,7 +130,7 @@ async def test_kill_9_between_begun_and_ended_is_unknown_and_not_done_again(
     assert "its executor ended" in end.reason
     assert len(lines_of(tmp_path / "began")) == 1
     assert not (tmp_path / "done").exists()
-    await world.one_end_for_each(entity)
+    await checked_run.clean(world.log, "world")
 
 
 async def test_what_ended_while_no_host_listened_is_reported_after_a_kill(
@@ -166,10 +167,10 @@ async def test_a_cancelled_recovery_kills_its_command_and_says_so(
 
 
 async def test_an_executor_that_was_stopped_begins_nothing_after_the_deadline(
-    world: World, nats_server: NatsServer, tmp_path: Path
+    world: World, nats_server: NatsServer, tmp_path: Path, checked_run: CheckedRun
 ) -> None:
-    await world.configure("db", **a_command(f"echo ran >> {tmp_path}/late"))
-    await world.configure("app", **a_command(f"echo ran >> {tmp_path}/in-time"))
+    await world.configure("db", **a_command(checked_run.entry("db")))
+    await world.configure("app", **a_command(checked_run.entry("app")))
     with an_executor(nats_server, tmp_path) as executor:
         executor.send(signal.SIGSTOP)
         entity = await world.recover("db", "command.run", timeout_seconds=1.0)
@@ -177,9 +178,9 @@ async def test_an_executor_that_was_stopped_begins_nothing_after_the_deadline(
         executor.send(signal.SIGCONT)
         other = await world.recover("app", "command.run")
         assert isinstance(await world.end_of(other), EffectSucceeded)
-    assert not (tmp_path / "late").exists()
-    assert lines_of(tmp_path / "in-time") == ["ran"]
-    await world.one_end_for_each(entity)
+    (line,) = lines_of(checked_run.directory / "ledger-command.jsonl")
+    assert '"alert":"app"' in line
+    await checked_run.clean(world.log, "world")
 
 
 async def test_an_executor_that_was_stopped_in_the_middle_takes_no_further_step(

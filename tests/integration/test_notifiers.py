@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from aiosmtpd.smtp import SMTP, Envelope, Session
 
     from events.log import Log
+    from tests.fixtures.checked import CheckedRun
     from tests.fixtures.nats import NatsServer
 
 ALERT = EntityAddress("alert", "ServiceDown:db")
@@ -72,9 +73,9 @@ async def settled(world: World) -> None:
 
 
 async def test_a_webhook_gets_alertmanagers_payload_once_and_then_the_end(
-    world: World, nats_server: NatsServer, tmp_path: Path
+    world: World, nats_server: NatsServer, tmp_path: Path, checked_run: CheckedRun
 ) -> None:
-    async with a_receiver() as ops:
+    async with a_receiver(checked=checked_run.ledger("ops")) as ops:
         with an_executor(nats_server, tmp_path, {"ops": ops.settings}):
             await fire(world, "ops")
             assert isinstance(await world.end_of(ALERT), EffectSucceeded)
@@ -92,13 +93,13 @@ async def test_a_webhook_gets_alertmanagers_payload_once_and_then_the_end(
     assert last["body"]["alerts"][0]["endsAt"] > alert["startsAt"]
     assert first["headers"]["Idempotency-Key"] == "alert/ServiceDown:db#1-firing-0@ops"
     assert int(first["headers"]["Standfast-Fence"]) < int(last["headers"]["Standfast-Fence"])
-    await world.one_end_for_each(ALERT)
+    await checked_run.clean(world.log, "world")
 
 
 async def test_a_receiver_that_was_down_is_told_once_when_it_is_up(
-    world: World, nats_server: NatsServer, tmp_path: Path
+    world: World, nats_server: NatsServer, tmp_path: Path, checked_run: CheckedRun
 ) -> None:
-    ops = Receiver(port=free_port())
+    ops = Receiver(port=free_port(), checked=checked_run.ledger("ops"))
     with an_executor(nats_server, tmp_path, {"ops": ops.settings}):
         await fire(world, "ops")
         end = await world.end_of(ALERT)
@@ -109,6 +110,7 @@ async def test_a_receiver_that_was_down_is_told_once_when_it_is_up(
         assert isinstance(await world.end_of(ALERT, 2), EffectSucceeded)
     await ops.close()
     assert len(ops.ledger) == 1
+    await checked_run.clean(world.log, "world")
 
 
 async def test_a_server_error_is_tried_again_with_the_same_key(
@@ -139,10 +141,10 @@ async def test_a_refusal_is_final_and_a_resolved_does_not_follow(
 
 
 async def test_a_slow_receiver_is_unknown_and_told_again_with_the_same_key(
-    world: World, nats_server: NatsServer, tmp_path: Path
+    world: World, nats_server: NatsServer, tmp_path: Path, checked_run: CheckedRun
 ) -> None:
     never = asyncio.Event()
-    async with a_receiver(never) as ops:
+    async with a_receiver(never, checked=checked_run.ledger("ops")) as ops:
         settings = {**ops.settings, "timeout_seconds": 0.5}
         with an_executor(nats_server, tmp_path, {"ops": settings}):
             await fire(world, "ops")
@@ -151,13 +153,14 @@ async def test_a_slow_receiver_is_unknown_and_told_again_with_the_same_key(
             never.set()
     assert len({one["headers"]["Idempotency-Key"] for one in ops.ledger}) == 1
     assert len({one["headers"]["Standfast-Fence"] for one in ops.ledger}) == 2
+    await checked_run.clean(world.log, "world")
 
 
 async def test_who_is_not_to_be_told_twice_is_not_and_still_hears_the_end(
-    world: World, nats_server: NatsServer, tmp_path: Path
+    world: World, nats_server: NatsServer, tmp_path: Path, checked_run: CheckedRun
 ) -> None:
     never = asyncio.Event()
-    async with a_receiver(never) as ops:
+    async with a_receiver(never, checked=checked_run.ledger("ops")) as ops:
         settings = {**ops.settings, "timeout_seconds": 0.5, "repeat_when_unknown": False}
         with an_executor(nats_server, tmp_path, {"ops": settings}):
             await fire(world, "ops")
@@ -169,6 +172,7 @@ async def test_who_is_not_to_be_told_twice_is_not_and_still_hears_the_end(
             assert isinstance(await world.end_of(ALERT, 3), EffectSucceeded)
             never.set()
     assert [one["body"]["status"] for one in ops.ledger] == ["firing", "resolved"]
+    await checked_run.clean(world.log, "world")
 
 
 async def test_an_unknown_receiver_is_refused_with_the_names_there_are(

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from actors.service import Service
     from events.base import Envelope
     from events.policy import Order
+    from tests.fixtures.checked import CheckedRun
 
 PLATFORM = {"db": (), "app": ("db",), "page": ("app",)}
 
@@ -138,7 +139,7 @@ async def test_events_fed_three_times_the_third_after_a_restart_of_all_give_no_o
 
 @pytest.mark.parametrize("kills", [1, 5])
 async def test_a_host_killed_again_and_again_gives_each_order_once(
-    hosting: Hosting, kills: int
+    hosting: Hosting, checked_run: CheckedRun, kills: int
 ) -> None:
     await hosting.place(h1=PLACED)
     executor = await hosting.executor()
@@ -163,6 +164,7 @@ async def test_a_host_killed_again_and_again_gives_each_order_once(
     incidents = len(await hosting.events(IncidentOpened))
     assert incidents == 1
     assert [one.rpartition(" ")[2] for one in executor.told()] == ["firing", "resolved"]
+    await checked_run.clean(hosting.log, "history", "world", "causes", hosts=("h1",))
 
 
 async def test_a_renamed_policy_sends_nothing_again(

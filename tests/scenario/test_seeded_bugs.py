@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shlex
 import signal
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -182,7 +181,7 @@ async def test_an_executor_that_sleeps_over_a_deadline(
     ledger = checked_run.directory / "ledger-command.jsonl"
     async with a_world(own_hosting.log) as world:
         for name in ("late", "early"):
-            command = ("sh", "-c", f"{_entry(name)} >> {shlex.quote(str(ledger))}")
+            command = ("sh", "-c", checked_run.entry(name))
             action = {"effect": "command.run", "command": command}
             await world.configure(name, recovery=action)
         with an_executor(own_server, tmp_path, bug=bug) as executor:
@@ -197,14 +196,6 @@ async def test_an_executor_that_sleeps_over_a_deadline(
         report = await checked_run.report(own_hosting.log, ("world",))
     assert ("world" in verdict(report)) == bool(bug), list(report.lines())
     assert bug or report.is_clean, list(report.lines())
-
-
-def _entry(service: str) -> str:
-    """Give the shell words that print a line of a ledger."""
-    form = '{"key":"%s","fence":%s,"alert":"%s","action":"command.run","time":"%s"}\\n'
-    time = '"$(date -u +%Y-%m-%dT%H:%M:%S.%6N+00:00)"'
-    given = f'"$STANDFAST_IDEMPOTENCY_KEY" "$STANDFAST_FENCE" {service} {time}'
-    return f"printf {shlex.quote(form)} {given}"
 
 
 def _entries(ledger: Path) -> Counter[str]:

@@ -35,7 +35,7 @@ def fault(began: float, ended: float | None, target: str = "alert-host") -> Inje
 
 def checked(recorder: Recorder, faults: Sequence[Injected] = ()) -> Checker:
     checker = Checker()
-    checker.journal(faults)
+    checker.journal(faults, EPOCH)
     for stored in recorder.log.stored:  # type: ignore[union-attr]
         checker.commit(stored)
     return checker
