@@ -88,7 +88,8 @@ class Life:
         self.asked.append((invoked, Returned(kind, command_id, outcome, sequence, 2.0)))  # type: ignore[arg-type]
 
     def happen(self, what: str) -> None:
-        """Let one thing happen."""
+        """Let one thing happen; timers that are due come first."""
+        self.be_on_time()
         match what:
             case "fire":
                 escalation = Escalation(wait_seconds=20.0, repeats_max=1)
@@ -109,6 +110,11 @@ class Life:
             case _:
                 self.carry_out(what)
 
+    def be_on_time(self) -> None:
+        """Let the timer do what is due by now."""
+        while (due := ALERT.due(self.state)) is not None and due <= self.now:
+            self.give(Tick(), "host:alert-host")
+
     def let_pass(self) -> None:
         """Let time pass until something is due, and the timer do it."""
         due = ALERT.due(self.state)
@@ -119,6 +125,8 @@ class Life:
     def carry_out(self, how: str) -> None:
         """Let the notice that is on its way come to its end, or to none."""
         for intent in self.state.telling.intents.open if how != "ignore" else ():
+            if self.now >= intent.deadline:
+                continue  # an executor begins nothing any more
             if how != "fail":
                 self.ledger.append(self.delivery_of(intent))
             outcome = {"deliver": "succeeded", "fail": "failed"}.get(how, "unknown")

@@ -16,7 +16,7 @@ from scenarios.checker.records import Injected, Outage
 from tests.checking import broken
 from tests.history import EPOCH, Recorder
 from tests.memory_log import MemoryLog
-from tests.story import go_down
+from tests.story import become_healthy, go_down
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -154,3 +154,16 @@ async def test_an_outage_while_all_was_broken_may_have_been_missed(recorder: Rec
         checker = checked(recorder, faults)
         checker.out(outage)
         assert ("due" in broken(checker, LATER)) == is_silent, faults
+
+
+async def test_what_a_clock_that_was_ahead_said_first_does_not_count_last(
+    recorder: Recorder,
+) -> None:
+    recorder.now = EPOCH + seconds(100)  # ahead of its time
+    await become_healthy(recorder, "db")
+    recorder.now = EPOCH + seconds(10)
+    await go_down(recorder, "db", "tcp", "refused")
+    checker = checked(recorder)
+    checker.out(Outage("db", EPOCH + seconds(200), EPOCH + seconds(260)))
+    (what,) = broken(checker, LATER)["due"]
+    assert "no alert speaks of it" in what, "that it was down was known all the time"
