@@ -91,6 +91,8 @@ def _read_log(path: Path, checker: Checker) -> int:
     count = 0
     try:
         archive = Archive(path)
+        if after := archive.heading.after:
+            raise UnusableRunError(f"{path.name}: it holds only what came after {after}")
         for message in archive.messages():
             checker.commit(stored_in(archive.heading.identity, message))
             count += 1

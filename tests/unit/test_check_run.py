@@ -1,0 +1,117 @@
+"""`standfast check-run`: what it says of a run, and its verdict as the exit code."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from typer.testing import CliRunner
+
+from events.archive import ArchiveWriter, Heading
+from events.commit import encode_commit
+from events.message import Message
+from events.service import ServiceProbeRequested
+from events.subjects import state_subject
+from standfast.cli.app import app
+from tests.history import EPOCH, Recorder
+from tests.memory_log import MemoryLog
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from typer.testing import Result
+
+SERVICE = "service/demo-app"
+EXERCISED = ("acknowledged", "history")
+
+
+def check(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["check-run", *arguments])
+
+
+async def a_run(
+    directory: Path,
+    *,
+    acknowledged_at: int = 1,
+    must_exercise: tuple[str, ...] | None = EXERCISED,
+    after: int = 0,
+) -> Path:
+    """Write a run of two commits, of which the first was acknowledged, and one fault."""
+    log = MemoryLog()
+    recorder = Recorder(log)
+    for _ in range(2):
+        await recorder.append(SERVICE, ServiceProbeRequested(reason="test"))
+    with (directory / "log.archive").open("wb") as file:
+        writer = ArchiveWriter(file)
+        writer.begin(Heading(log.identity, "", EPOCH, after))
+        for stored in log.stored:
+            subject = state_subject(stored.commit.entity)
+            payload = encode_commit(stored.commit)
+            writer.add(Message(subject, stored.position.sequence, 0, payload, b"", 0))
+        writer.end()
+    time = EPOCH.isoformat()
+    ended = (EPOCH + timedelta(minutes=1)).isoformat()
+    run = {"format": 1, "seed": 42, "began": time, "ended": ended, "settings": {}}
+    write(directory / "run.json", {**run, "must_exercise": must_exercise})
+    asked = {"command_id": "command-0001", "monotonic": 1.0}
+    write(
+        directory / "commands-a.jsonl",
+        {**asked, "type": "invoke", "entity": SERVICE, "command": "RequestProbe"},
+        {**asked, "type": "ok", "outcome": "done", "sequence": acknowledged_at},
+    )
+    fault = {"number": 1, "fault": "kill", "target": "service-host", "began": 1.0, "ended": 2.0}
+    write(directory / "faults.jsonl", {**fault, "time": time, "in_flight": 17})
+    return directory
+
+
+def write(path: Path, *lines: dict[str, Any]) -> None:
+    path.write_text("\n".join(map(json.dumps, lines)))
+
+
+async def test_a_clean_run_says_how_often_each_was_tried_and_what_was_in_flight(
+    tmp_path: Path,
+) -> None:
+    done = check(str(await a_run(tmp_path)))
+    assert done.exit_code == 0, done.output
+    assert "kill service-host: 17 commands in flight" in done.output
+    assert "seed 42, 1 faults, 2 commits" in done.output
+    assert "acknowledged  holds: exercised 1 times, 0 violations" in done.output
+    assert done.output.endswith("clean\n")
+
+
+async def test_programs_are_told_the_same(tmp_path: Path) -> None:
+    told = json.loads(check(str(await a_run(tmp_path)), "--json").stdout)
+    assert (told["clean"], told["seed"], told["commits"]) == (True, 42, 2)
+    assert [one["in_flight"] for one in told["faults"]] == [17]
+    assert {one["invariant"]: one["exercised"] for one in told["invariants"]}["history"] == 1
+
+
+async def test_a_broken_invariant_is_named_and_fails(tmp_path: Path) -> None:
+    done = check(str(await a_run(tmp_path, acknowledged_at=2)))
+    assert done.exit_code == 1
+    assert "acknowledged  BROKEN: exercised 1 times, 1 violations" in done.output
+    assert "command-0001 was acknowledged at 2 and is at 1" in done.output
+
+
+@pytest.mark.parametrize("must_exercise", [None, ("world",)])
+async def test_an_invariant_that_was_never_tried_fails_where_it_had_to_be(
+    tmp_path: Path, must_exercise: tuple[str, ...] | None
+) -> None:
+    done = check(str(await a_run(tmp_path, must_exercise=must_exercise)))
+    assert done.exit_code == 1
+    assert "world         NEVER EXERCISED" in done.output
+    assert ("due           NEVER EXERCISED" in done.output) == (must_exercise is None)
+
+
+async def test_what_is_no_whole_run_is_refused_with_what_is_missing(tmp_path: Path) -> None:
+    empty = check(str(tmp_path))
+    assert (empty.exit_code, "run.json is missing" in empty.output) == (2, True)
+    directory = await a_run(tmp_path)
+    archive = directory / "log.archive"
+    archive.write_bytes(archive.read_bytes()[:-20])
+    cut = check(str(directory))
+    assert (cut.exit_code, "log.archive" in cut.output) == (2, True), cut.output
+    part = check(str(await a_run(tmp_path, after=5)))
+    assert (part.exit_code, "only what came after 5" in part.output) == (2, True)
