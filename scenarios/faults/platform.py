@@ -24,6 +24,8 @@ NEEDS: dict[str, tuple[str, ...]] = {
 """Each service that may be killed, and what it needs."""
 QUIET = tuple(f"quiet-{number:02d}" for number in range(24))
 """Services that nothing happens to but being asked for a probe."""
+ATTEMPTS_MAX = 20
+"""Restarts of a service within a window: faults kill it more often than a platform would."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,5 +88,10 @@ def _service(name: str, ports: Ports) -> dict[str, Any]:
             "working_directory": str(ROOT),
             "environment": {"PYTHONPATH": str(ROOT)},
         },
-        "recovery": {"effect": "process.restart", "timeout_seconds": 30, "verify_seconds": 30},
+        "recovery": {
+            "effect": "process.restart",
+            "timeout_seconds": 30,
+            "verify_seconds": 30,
+            "attempts_max": ATTEMPTS_MAX,
+        },
     }
