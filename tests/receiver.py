@@ -32,6 +32,14 @@ class Receiver:
             if entry["commonLabels"]["alertname"] == alert
         ]
 
+    def told_of(self, service: str) -> list[str]:
+        """Give what was told of one service, in order: firing or resolved."""
+        return [
+            str(entry["status"])
+            for entry in self.ledger
+            if entry["commonLabels"].get("service") == service
+        ]
+
     def __enter__(self) -> Self:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         return self
