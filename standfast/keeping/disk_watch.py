@@ -47,18 +47,18 @@ class Used:
 class DiskWatch:
     """Keeps room on the disk of a folder, or within the account's limit in a cluster.
 
-    `log` gives the log as it is open now.
+    `log` gives the log as it is open now, and `configured` what is in force for it now.
     """
 
     log: Callable[[], Log]
-    configured: LogConfiguration
+    configured: Callable[[], LogConfiguration]
     folder: Path
     author: Author = field(default_factory=lambda: Author("main", "local", build_id()))
 
     @property
     def shares(self) -> Shares:
         """How full the disk may be."""
-        one = self.configured
+        one = self.configured()
         return Shares(one.disk_high_share, one.disk_critical_share, one.disk_eased_share)
 
     async def run(self) -> None:
@@ -68,7 +68,7 @@ class DiskWatch:
                 await self.look()
             except _UNCERTAIN as error:
                 _LOGGER.info("the log's disk was not looked at: %s", error)
-            await asyncio.sleep(self.configured.disk_look_seconds)
+            await asyncio.sleep(self.configured().disk_look_seconds)
 
     async def look(self) -> Pressure:
         """Look once: shrink or grow by a step, and commit what changed. Gives the pressure."""
@@ -84,7 +84,7 @@ class DiskWatch:
         return pressure
 
     async def _used(self, client: Client) -> Used:
-        if not self.configured.url:
+        if not self.configured().url:
             disk = await asyncio.to_thread(shutil.disk_usage, self.folder)
             total = disk.used + disk.free
             return Used(disk.used / max(1, total), disk.free)
@@ -100,7 +100,7 @@ class DiskWatch:
         if used.share >= self.shares.high:
             after = shrunk(before)
         elif pressure == "none":
-            limits = self.configured.limits()
+            limits = self.configured().limits()
             after = grown(before, limits.telemetry_bytes_max, limits.checkpoint_bytes_max)
         return Rooms(
             await _limit(client, TELEMETRY_STREAM, before.telemetry, after.telemetry),

@@ -54,6 +54,18 @@ def referenced(configuration: Configuration) -> dict[str, str]:
     return {name: os.environ[name] for name in names if name in os.environ}
 
 
+def roles_to_restart(before: Configuration, after: Configuration) -> set[str]:
+    """Give who reads at its start what differs between two configurations."""
+    roles = set()
+    if before.receivers != after.receivers:
+        roles |= {"executor", WATCHDOG}
+    if before.watchdog != after.watchdog:
+        roles.add(WATCHDOG)
+    if before.web != after.web:
+        roles.add("web")
+    return roles
+
+
 def log_spec(directory: StateDirectory) -> ChildSpec:
     """Give the embedded nats-server."""
     return ChildSpec(

@@ -6,50 +6,54 @@ import asyncio
 import contextlib
 import logging
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from nats.errors import Error as NatsError
 
-from actors.runtime.commands import CommandClient, NoAnswerError
-from effects.recovery.child import Running
+from actors.runtime.commands import CommandClient
+from effects.recovery.child import Refused, Running
 from effects.recovery.process import ChildProcesses
 from events.build import build_id
-from events.log import Log, LogFullError, LogReplacedError, LogUnavailableError
+from events.log import Log, LogReplacedError
 from events.server import ServerAddress
 from events.streams import ensure_streams
 from events.subjects import STOP_CHILDREN_SUBJECT
 from events.succession import watch_generation
-from standfast.config.apply import NotAppliedError, apply
+from standfast.config.apply import apply
 from standfast.keeping.disk_watch import DiskWatch
 from standfast.paths import StateDirectory, write_private
 from standfast.running import SUPERVISOR, say_build
 from standfast.runtime import Runtime
-from standfast.supervisor.hosts import Hosts, HostsFailedError
-from standfast.supervisor.keeping import keep, start_or_adopt
+from standfast.supervisor.hosts import Hosts
+from standfast.supervisor.keeping import insist, keep, start_or_adopt
 from standfast.supervisor.log_keeper import LogKeeper
 from standfast.supervisor.log_server import LogServer
-from standfast.supervisor.processes import LOG, RAY, ROLES, WATCHDOG, role_spec
+from standfast.supervisor.processes import (
+    KEEPS_SECRETS,
+    LOG,
+    RAY,
+    ROLES,
+    WATCHDOG,
+    log_spec,
+    referenced,
+    role_spec,
+    roles_to_restart,
+)
 from standfast.supervisor.upgrading import Upgrading
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Collection, Coroutine
 
     from nats.aio.client import Client
 
     from effects.recovery.child import ChildSpec
     from standfast.config.load import Loaded
+    from standfast.config.model import LogConfiguration
 
 SERVICES_STOP_SECONDS = 40.0
-RETRY_SECONDS = 1.0
-_AFTER_RESTORE = (
-    HostsFailedError,
-    NotAppliedError,
-    NoAnswerError,
-    LogUnavailableError,
-    LogFullError,
-    NatsError,
-    OSError,
-)
+ANEW_SECONDS_MAX = 2.0
+"""So long at most hosts and settings wait for the next try after the log was restored."""
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -160,17 +164,21 @@ class Supervisor:
 
     def _watch_all(self) -> None:
         assert self._hosts is not None, "everything is started"
-        specs = [self._role(role) for role in (WATCHDOG, *ROLES)]
-        for spec in (*specs, *self._log_server.specs):
-            self._spawn(keep(self.children, spec))
+        for role in (WATCHDOG, *ROLES):
+            self._spawn(role, partial(keep, self.children, role, partial(self._role, role)))
         if not self.loaded.configuration.log.url:
-            self._spawn(self._hosts.keep_log_storing())
-            self._spawn(LogKeeper(self.directory, self.children).keep())
-        self._spawn(self._hosts.keep())
-        self._spawn(self._follow_generations())
-        self._spawn(
-            DiskWatch(self._opened, self.loaded.configuration.log, self.directory.log).run()
-        )
+            self._spawn(LOG, partial(keep, self.children, LOG, partial(log_spec, self.directory)))
+            self._spawn("keeping the log storing", self._hosts.keep_log_storing)
+            self._spawn("keeping the log answering", LogKeeper(self.directory, self.children).keep)
+        self._spawn("keeping the hosts", self._hosts.keep)
+        self._spawn("following the log's generations", self._follow_generations)
+        self._spawn("watching the disk", self._watch_disk)
+
+    async def _watch_disk(self) -> None:
+        await DiskWatch(self._opened, self._log_settings, self.directory.log).run()
+
+    def _log_settings(self) -> LogConfiguration:
+        return self.loaded.configuration.log
 
     def _opened(self) -> Log:
         assert self.log is not None, "everything is started"
@@ -184,26 +192,18 @@ class Supervisor:
                 await watch_generation(self.log)
             except LogReplacedError as replaced:
                 self.said(str(replaced))
-            while True:
-                if await self._begin_anew():
-                    break
-                await asyncio.sleep(RETRY_SECONDS)
+            await insist("beginning with the restored log", self._begin_anew, ANEW_SECONDS_MAX)
 
-    async def _begin_anew(self) -> bool:
+    async def _begin_anew(self) -> None:
         assert self._client is not None, "everything is started"
         assert self._hosts is not None, "everything is started"
-        try:
-            self.log = self._hosts.log = await Log.open(self._client)
-            await self._hosts.start(self.loaded.configuration)
-            facts = await apply(self.log, self._commands(), self.loaded)
-        except _AFTER_RESTORE as error:
-            _LOGGER.error("after the log was restored: %s", error)  # noqa: TRY400
-            return False
+        self.log = self._hosts.log = await Log.open(self._client)
+        await self._hosts.start(self.loaded.configuration)
+        facts = await apply(self.log, self._commands(), self.loaded)
         self.said(f"the configuration is in force again ({facts} changes)")
-        return True
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
+    def _spawn(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        task = asyncio.create_task(insist(name, work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -216,15 +216,18 @@ class Supervisor:
         before, self.loaded = self.loaded.configuration, loaded
         runtime = Runtime.model_validate_json(self.directory.runtime.read_bytes())
         self._write_files(runtime.address)
-        facts = await apply(self.log, self._commands(), loaded)
         after = loaded.configuration
-        if before.receivers != after.receivers:
-            await self.children.restart(self._role("executor"))
-        if (before.receivers, before.watchdog) != (after.receivers, after.watchdog):
-            await self.children.restart(self._role(WATCHDOG))
-        if before.web != after.web:
-            await self.children.restart(self._role("web"))
+        secretive = KEEPS_SECRETS if referenced(before) != referenced(after) else frozenset()
+        await self._restart(secretive)  # before what refers to a secret is in force
+        facts = await apply(self.log, self._commands(), loaded)
+        await self._restart(roles_to_restart(before, after) - secretive)
         return facts
+
+    async def _restart(self, roles: Collection[str]) -> None:
+        for role in sorted(roles):
+            outcome = await self.children.restart(self._role(role))
+            if isinstance(outcome, Refused):
+                _LOGGER.error("%s: %s", role, outcome.reason)
 
     # --- ending --------------------------------------------------------------------------
 

@@ -37,7 +37,7 @@ async def main(folder: Path) -> None:
             disk_critical_share=0.6,
             disk_eased_share=0.1,
         )
-        await live(log, DiskWatch(lambda: log, configured, folder), folder)
+        await live(log, DiskWatch(lambda: log, lambda: configured, folder), folder)
         await client.close()
     finally:
         server.stop()
