@@ -10,8 +10,9 @@ from actors.service import Down, Watched
 from events.base import Excerpt
 from events.ids import new_id
 from standfast.emergency.judge import Judge
-from standfast.emergency.records import Began, Concluded, Outage, outage_in
-from standfast.emergency.spool import SPOOL, Spool, SpoolFullError
+from standfast.emergency.outage_spool import OutageSpool
+from standfast.emergency.records import Began, Concluded, Outage
+from standfast.emergency.spool import SPOOL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from actors.runtime.service_book import Page
     from evaluation.thresholds import Conclusion
     from standfast.emergency.diagnosis import Diagnosis
-    from standfast.emergency.records import LostAgain, Record, Returned
+    from standfast.emergency.records import LostAgain, Returned
 
 EMERGENCY_SECONDS = 10.0
 """So long the log may take nothing before people are told without it."""
@@ -36,8 +37,8 @@ class Emergency:
 
     def __init__(self, directory: Path) -> None:
         """Go on where a killed predecessor ended."""
-        self._spool = Spool(directory / SPOOL)
-        self.outage: Outage | None = outage_in(self._spool.records)
+        self._spool = OutageSpool(directory / SPOOL)
+        self.outage: Outage | None = self._spool.outage
         self.judge = Judge()
 
     def begin(self, since: datetime, diagnosis: Diagnosis, pages: Mapping[str, Page]) -> None:
@@ -53,7 +54,7 @@ class Emergency:
         )
         _LOGGER.error("emergency: %s", diagnosis.reason)
         self.outage = Outage(began=began)
-        self._keep(began)
+        self._spool.keep(began)
         late = [name for name, state in sorted(down.items()) if state.since > since - UNTOLD]
         self._conclude([_repeated(name, down[name]) for name in late])
 
@@ -67,17 +68,18 @@ class Emergency:
         """Say that the log is told now, or that it is lost again."""
         assert self.outage is not None, "there is an emergency"
         self.outage = self.outage.after(record)
-        self._keep(record)
+        self._spool.keep(record)
 
     def end(self) -> None:
         """The log knows it all."""
         assert self.outage is not None, "there is an emergency"
         _LOGGER.warning("the emergency is over; %d conclusions", len(self.outage.conclusions))
         self.outage = None
-        try:
-            self._spool.clear()
-        except OSError as error:
-            _LOGGER.warning("the spool can't be emptied: %s", error)
+        self._spool.forget()
+
+    def settle(self, seconds_max: float) -> None:
+        """Wait until all is on disk. Raises `TimeoutError`."""
+        self._spool.settle(seconds_max)
 
     def close(self) -> None:
         """Let the spool go; a successor goes on with it."""
@@ -87,14 +89,7 @@ class Emergency:
         assert self.outage is not None, "there is an emergency"
         if conclusions:
             self.outage = self.outage.after(*conclusions)
-            self._keep(*conclusions)
-
-    def _keep(self, *records: Record) -> None:
-        """Write records; where the disk refuses, they are in memory, and the log hears of them."""
-        try:
-            self._spool.append(*[record.model_dump() for record in records])
-        except (OSError, SpoolFullError) as error:
-            _LOGGER.error("the spool can't be written: %s", error)  # noqa: TRY400  (it says all)
+            self._spool.keep(*conclusions)
 
 
 def _down(page: Page) -> Down | None:

@@ -14,8 +14,8 @@ from events.address import EntityAddress
 from events.base import Evidence
 from events.platform import PlatformLogWasAway, PlatformToldWithoutLog
 from events.subjects import TELEMETRY_STREAM
-from standfast.emergency.spool import read_spool
-from standfast.watchdog.desk import has_yielded, notices_told
+from standfast.emergency.spool import read_spool, stamp_of
+from standfast.watchdog.journal import has_yielded, notices_told
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from actors.runtime.commands import Answer, CommandClient
     from events.streams import LogIdentity
     from standfast.emergency.records import Concluded, Outage
-    from standfast.watchdog.desk import Sent
+    from standfast.watchdog.journal import Sent
 
 AT_ONCE_MAX = 64
 PATIENCE_SECONDS = 4.0
@@ -41,11 +41,11 @@ class Merger:
     platform: str
     journal: Path
     _written: set[str] = field(default_factory=set)
-    _read: int = 0
+    _read: int | None = 0
 
     async def merge_told(self) -> None:
         """Write down who was told by the watchdog. Raises `NoAnswerError`."""
-        if (stamp := _stamp(self.journal)) == self._read:
+        if (stamp := stamp_of(self.journal)) is not None and stamp == self._read:
             return
         told = notices_told(read_spool(self.journal))
         self._written &= {sent.key for sent in told}
@@ -150,10 +150,3 @@ def _different(conclusions: Sequence[Concluded]) -> int:
             break
         seen.add(one.service)
     return len(seen)
-
-
-def _stamp(path: Path) -> int:
-    try:
-        return path.stat().st_mtime_ns
-    except OSError:
-        return 0

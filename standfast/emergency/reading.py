@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from standfast.emergency.records import Outage, outage_in
-from standfast.emergency.spool import read_spool
+from standfast.emergency.spool import read_spool, stamp_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,15 +18,14 @@ class OutageReader:
 
     path: Path
     outage: Outage | None = None
-    _stamp: int = 0
+    _stamp: int | None = 0
 
     def read(self) -> Outage | None:
         """Give the outage as it is now."""
-        try:
-            stamp = self.path.stat().st_mtime_ns
-        except OSError:
+        stamp = stamp_of(self.path)
+        if stamp == 0:
             return self.outage
-        if stamp != self._stamp:
+        if stamp is None or stamp != self._stamp:
             self.outage = outage_in(read_spool(self.path))
             self._stamp = stamp
         return self.outage

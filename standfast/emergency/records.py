@@ -43,6 +43,13 @@ class Concluded(Value):
     excerpt: tuple[Excerpt, ...] = ()
 
 
+class Unkept(Value):
+    """About so many conclusions did not fit: they are in memory alone, and nobody can name them."""
+
+    kind: Literal["unkept"] = "unkept"
+    conclusions: NonNegativeInt
+
+
 class Returned(Value):
     """The log takes commits again, and is told now: nothing new is to be told without it."""
 
@@ -55,7 +62,7 @@ class LostAgain(Value):
     kind: Literal["lost again"] = "lost again"
 
 
-Record = Began | Concluded | Returned | LostAgain
+Record = Began | Concluded | Unkept | Returned | LostAgain
 RECORDS: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="kind")])
 
 
@@ -64,6 +71,7 @@ class Outage(Value):
 
     began: Began
     conclusions: tuple[Concluded, ...] = ()
+    unkept: NonNegativeInt = 0
     returns: bool = False
 
     @property
@@ -76,13 +84,17 @@ class Outage(Value):
         """The newest conclusion about each service."""
         return {one.service: one for one in self.conclusions}
 
-    def after(self, *records: Concluded | Returned | LostAgain) -> Outage:
+    def after(self, *records: Concluded | Unkept | Returned | LostAgain) -> Outage:
         """Give the outage after more records."""
         conclusions = [one for one in records if isinstance(one, Concluded)]
-        turns = [one for one in records if not isinstance(one, Concluded)]
-        returns = isinstance(turns[-1], Returned) if turns else self.returns
-        together = (*self.conclusions, *conclusions)
-        return Outage(began=self.began, conclusions=together, returns=returns)
+        unkept = [one.conclusions for one in records if isinstance(one, Unkept)]
+        turns = [one for one in records if isinstance(one, Returned | LostAgain)]
+        return Outage(
+            began=self.began,
+            conclusions=(*self.conclusions, *conclusions),
+            unkept=unkept[-1] if unkept else self.unkept,
+            returns=isinstance(turns[-1], Returned) if turns else self.returns,
+        )
 
 
 def outage_in(contents: Iterable[Any]) -> Outage | None:

@@ -6,17 +6,24 @@ A disk that has become full does not stop it. The file is records (see `events.f
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import time
 from typing import TYPE_CHECKING, Any
 
 from events.frames import decode_frames, encode_frame
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 SPOOL = "prober.spool"
 """The name of the prober's, below the directory of emergencies."""
 BYTES_MAX = 4 * 1024 * 1024
+
+
+FRESH_NANOSECONDS = 100_000_000
+"""Longer than the tick of any kernel's clock, by which it stamps files."""
 
 
 class SpoolFullError(Exception):
@@ -38,33 +45,49 @@ class Spool:
         self.records = [record for _, record in found]
         self._end = found[-1][0] if found else 0
         if any(content[self._end :]):
-            self._blank(self._end, len(content))
+            self._write(bytes(len(content) - self._end), self._end)
+
+    def has_room_for(self, *records: Any, bytes_max: int | None = None) -> bool:
+        """Say whether records fit after those that are there, or end before `bytes_max`."""
+        most = self._bytes_max if bytes_max is None else bytes_max
+        return self._end + len(_encoded(records)) <= most
 
     def append(self, *records: Any) -> None:
         """Write records together. Raises `SpoolFullError`, or `OSError` where the disk refuses."""
-        content = b"".join(encode_frame(record) for record in records)
+        content = _encoded(records)
         if self._end + len(content) > self._bytes_max:
             message = f"{len(self.records)} records fill it"
             raise SpoolFullError(message)
-        os.pwrite(self._file, content, self._end)
-        os.fdatasync(self._file)
+        self._write(content, self._end)
         self._end += len(content)
         self.records.extend(records)
 
+    def rewrite(self, *records: Any) -> None:
+        """Write records, at once, in the place of all that are there. Raises as `append` does."""
+        content = _encoded(records)
+        if len(content) > self._bytes_max:
+            message = f"{len(records)} records are more than fit"
+            raise SpoolFullError(message)
+        self._write(content.ljust(self._end, b"\0"), 0)
+        self._end = len(content)
+        self.records = list(records)
+
     def clear(self) -> None:
         """Forget all records; the room stays taken."""
-        self._blank(0, self._end)
-        self._end = 0
-        self.records.clear()
+        self.rewrite()
 
     def close(self) -> None:
         """Let the file go."""
         os.close(self._file)
 
-    def _blank(self, start: int, end: int) -> None:
-        """Write zeros; the first of them alone end what is read."""
-        os.pwrite(self._file, bytes(end - start), start)
+    def _write(self, content: bytes, place: int) -> None:
+        if os.pwrite(self._file, content, place) < len(content):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         os.fdatasync(self._file)
+
+
+def _encoded(records: Iterable[Any]) -> bytes:
+    return b"".join(encode_frame(record) for record in records)
 
 
 def read_spool(path: Path) -> list[Any]:
@@ -73,3 +96,16 @@ def read_spool(path: Path) -> list[Any]:
         return [record for _, record in decode_frames(path.read_bytes())]
     except FileNotFoundError:
         return []
+
+
+def stamp_of(path: Path) -> int | None:
+    """Give what changes whenever a spool is written; 0 where there is none.
+
+    None of one that was written just now: a second write may get the same time, so that it has to
+    be read again.
+    """
+    try:
+        stamp = path.stat().st_mtime_ns
+    except OSError:
+        return 0
+    return stamp if stamp < time.time_ns() - FRESH_NANOSECONDS else None

@@ -5,91 +5,26 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass, field
-from functools import reduce
 from typing import TYPE_CHECKING
-
-from pydantic import ValidationError
 
 from effects.contract import Failed, Succeeded
 from effects.ending import end_tasks
-from standfast.emergency.spool import Spool, SpoolFullError
-from standfast.watchdog.pages import (
-    NOTES,
-    Closed,
-    Notice,
-    Opened,
-    Pages,
-    Telling,
-    Told,
-    Untold,
-    Yielded,
-    evolve,
-)
+from standfast.watchdog.journal import Journal
+from standfast.watchdog.pages import Closed, Telling, Told, Untold, Yielded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import datetime
     from pathlib import Path
-    from typing import Any
 
     from effects.ports import Clock
-    from standfast.watchdog.pages import Note, Page
+    from standfast.watchdog.pages import Note, Notice, Page, Pages
     from standfast.watchdog.telling import Teller
 
-JOURNAL_BYTES_MAX = 1024 * 1024
-DISK_SECONDS_MAX = 2.0
 RETRY_SECONDS_FIRST = 1.0
 RETRY_SECONDS_MAX = 60.0
 _LOGGER = logging.getLogger(__name__)
 
 Errand = tuple[str, str]
 """A page's id and a receiver's name."""
-
-
-def pages_in(records: Iterable[Any]) -> Pages:
-    """Fold the notes of a journal; what this build can't read is left out."""
-    pages: Pages = {}
-    for record in records:
-        try:
-            pages = evolve(pages, NOTES.validate_python(record))
-        except ValidationError:
-            _LOGGER.warning("a record of the journal can't be read and is left out")
-    return pages
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """A notice that a receiver heard, and of which page. `key` is the same for ever."""
-
-    page: Page
-    receiver: str
-    notice: Notice
-    at: datetime
-
-    @property
-    def key(self) -> str:
-        """What tells it from every other."""
-        return f"told.{self.page.id}.{self.receiver}.{self.notice.status}.{self.notice.level}"
-
-
-def notices_told(records: Iterable[Any]) -> list[Sent]:
-    """Give what was heard by whom, in order, from the notes of a journal."""
-    pages: Pages = {}
-    sent = []
-    for record in records:
-        try:
-            note = NOTES.validate_python(record)
-        except ValidationError:
-            continue
-        pages = evolve(pages, note)
-        if isinstance(note, Told) and note.id in pages:
-            sent.append(Sent(pages[note.id], note.receiver, note.notice, note.at))
-    return sent
-
-
-def has_yielded(records: Iterable[Any], outage: str) -> bool:
-    """Say whether a journal says that an outage was yielded to the log."""
-    return Yielded(outage=outage).model_dump() in records
 
 
 @dataclass(slots=True)
@@ -108,18 +43,19 @@ class Desk:
     teller: Teller
     clock: Clock
     repeat_seconds: float
-    pages: Pages = field(init=False)
     troubles: dict[str, str] = field(default_factory=dict)
-    _journal: Spool = field(init=False)
+    _journal: Journal = field(init=False)
     _running: dict[Errand, asyncio.Task[None]] = field(default_factory=dict)
     _pauses: dict[Errand, _Pause] = field(default_factory=dict)
-    _yielded: set[str] = field(default_factory=set)
-    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
         """Go on where the last one ended."""
-        self._journal = Spool(self.path, JOURNAL_BYTES_MAX)
-        self.pages = pages_in(self._journal.records)
+        self._journal = Journal(self.path)
+
+    @property
+    def pages(self) -> Pages:
+        """All pages that are not forgotten, by their ids, oldest first."""
+        return self._journal.memory.pages
 
     def open_pages(self) -> list[Page]:
         """Give the pages of faults that are not over."""
@@ -127,16 +63,8 @@ class Desk:
 
     async def note(self, *notes: Note) -> None:
         """Take notes. They are written first; a disk that fails or hangs does not stop us."""
-        if not notes:
-            return
-        self.pages = reduce(evolve, notes, self.pages)
-        records = [note.model_dump() for note in notes]
-        async with self._turn:
-            try:
-                async with asyncio.timeout(DISK_SECONDS_MAX):
-                    await asyncio.to_thread(self._write, records)
-            except (TimeoutError, OSError, SpoolFullError) as error:
-                _LOGGER.warning("the journal can't be written: %s", error)
+        if notes:
+            await self._journal.write(*notes)
 
     async def close(self, page_id: str) -> None:
         """Note that a fault is over."""
@@ -145,8 +73,7 @@ class Desk:
     async def yield_to_log(self, outage: str) -> None:
         """Note that nothing more is told about services, when what was begun has ended."""
         busy = [page for page, _ in self._running if page.startswith(outage)]
-        if not busy and outage not in self._yielded:
-            self._yielded.add(outage)
+        if not busy and outage not in self._journal.memory.yielded:
             await self.note(Yielded(outage=outage))
 
     def tell(self, silent: str = "") -> None:
@@ -166,22 +93,13 @@ class Desk:
     def forget(self) -> None:
         """Start a new journal, where nothing is open and nobody is owed anything."""
         if self.pages and all(page.is_over for page in self.pages.values()):
-            self._journal.clear()
-            self.pages = {}
+            self._journal.forget()
 
     async def stop(self) -> None:
         """Tell nobody anything more; what was begun is told again by the next one."""
         await end_tasks(self._running.values())
         await self.teller.close()
-        self._journal.close()
-
-    def _write(self, records: list[dict[str, Any]]) -> None:
-        try:
-            self._journal.append(*records)
-        except SpoolFullError:
-            self._journal.clear()
-            kept = [page for page in self.pages.values() if not page.is_over]
-            self._journal.append(*[Opened(page=page).model_dump() for page in kept])
+        await self._journal.close()
 
     def _may_try(self, errand: Errand) -> bool:
         pause = self._pauses.get(errand)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 SILENT = "StandfastSilent"
 IMPAIRED = "StandfastImpaired"
 LOG_AWAY = "LogAway"
+UNNAMED = "ServicesUnnamed"
 _MINOR = frozenset({"web"})
 
 
@@ -67,6 +68,27 @@ def log_page(configuration: Configuration, outage: Outage, now: datetime) -> Pag
     )
     page = _page(configuration, LOG_AWAY, "critical", (summary, description), now)
     return page.model_copy(update={"id": log_page_id(outage)})
+
+
+def unkept_page(configuration: Configuration, outage: Outage, now: datetime) -> Page:
+    """Give the page for changes of services that could not be named: they were too many."""
+    page = _page(configuration, UNNAMED, "critical", unkept_texts(outage), now)
+    return page.model_copy(update={"id": unkept_page_id(outage)})
+
+
+def unkept_page_id(outage: Outage) -> str:
+    """Give the id of that page."""
+    return f"{UNNAMED}-{outage.id}"
+
+
+def unkept_texts(outage: Outage) -> tuple[str, str]:
+    """Give summary and description of what could not be named."""
+    summary = f"About {outage.unkept} more changes of services can't be told one by one"
+    description = (
+        "So many services failed or recovered while the log takes nothing that not all are kept "
+        f"beside it; the log is told of each later. {_where_to_look(is_gone=False)}"
+    )
+    return summary, description
 
 
 def log_page_id(outage: Outage) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from effects.own_thread import BusyError, OwnThread
 from projections.base import moment_text
 from projections.reading import NotReadyError, Reading, alert_of, services_of
 
@@ -29,13 +29,13 @@ class HandingOver:
     """Asks the projections, which the log has reached again."""
 
     url: str
+    _thread: OwnThread = field(default_factory=lambda: OwnThread("projections", waiting_max=1))
 
     async def fate_of(self, page: Page) -> Fate:
         """Say what is to become of a page about services."""
         try:
-            async with asyncio.timeout(READ_SECONDS_MAX):
-                return await asyncio.to_thread(self._look, page)
-        except (TimeoutError, NotReadyError, SQLAlchemyError, OSError):
+            return await self._thread.do(lambda: self._look(page), READ_SECONDS_MAX)
+        except (TimeoutError, BusyError, NotReadyError, SQLAlchemyError, OSError):
             return "open"
 
     def _look(self, page: Page) -> Fate:

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 from actors.policies.tell import down_labels, down_summary
 from actors.topology import cause_of
-from standfast.watchdog.faults import log_page, log_page_id
+from standfast.watchdog.faults import (
+    annotations_of,
+    log_page,
+    log_page_id,
+    unkept_page,
+    unkept_page_id,
+    unkept_texts,
+)
 from standfast.watchdog.pages import Changed, Closed, Note, Opened, Page
 
 if TYPE_CHECKING:
@@ -58,11 +65,22 @@ class OutagePages:
         """Give the notes: the log's own page, ends, and what is new of `settled`."""
         if log_page_id(self.outage) not in self.pages:
             yield Opened(page=log_page(self.configuration, self.outage, self.now))
+        if self.outage.unkept:
+            yield from self._unkept()
         down = self.down
         for page in self._open():
             if not down.intersection(page.services):
                 yield Closed(id=page.id, at=self.now)
         yield from self._told(settled)
+
+    def _unkept(self) -> Iterator[Note]:
+        """Give what is noted of changes that can't be named."""
+        known = self.pages.get(unkept_page_id(self.outage))
+        texts = annotations_of(unkept_texts(self.outage))
+        if known is None:
+            yield Opened(page=unkept_page(self.configuration, self.outage, self.now))
+        elif known.annotations != texts:
+            yield Changed(id=known.id, annotations=texts)
 
     def _open(self) -> list[Page]:
         start = f"{self.outage.id}-"

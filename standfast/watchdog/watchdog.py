@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from effects.clock import SystemClock
+from effects.own_thread import BusyError, OwnThread
 from standfast.emergency.reading import OutageReader
 from standfast.emergency.spool import SPOOL
 from standfast.runtime import NotRunningError, Situation
@@ -17,6 +20,7 @@ from standfast.watchdog.faults import (
     IMPAIRED,
     LOG_AWAY,
     SILENT,
+    UNNAMED,
     annotations_of,
     impaired_page,
     impairment,
@@ -71,6 +75,7 @@ class Watchdog:
         self._handing_over = HandingOver(situation.projections_url)
         self._log_back_since: float | None = None
         self._well_since: float | None = None
+        self._status_thread = OwnThread("status", waiting_max=1)
         self._written_seconds = -STATUS_SECONDS
 
     async def run(self) -> None:
@@ -88,6 +93,7 @@ class Watchdog:
             pinging.cancel()
             await asyncio.gather(pinging, return_exceptions=True)
             await self.desk.stop()
+            self._status_thread.close()
 
     async def _keep_pinging(self) -> None:
         while True:
@@ -123,8 +129,9 @@ class Watchdog:
     async def _after_outage(self) -> None:
         """Leave pages to the log's alerts; end those of which it says nothing and all is well."""
         pages = [page for page in self.desk.open_pages() if page.services]
-        if log := self._open_page(LOG_AWAY):
-            await self.desk.close(log.id)
+        for alert in (LOG_AWAY, UNNAMED):
+            if page := self._open_page(alert):
+                await self.desk.close(page.id)
         now = self._clock.monotonic_seconds()
         self._log_back_since = self._log_back_since or now
         for page in pages:
@@ -188,8 +195,12 @@ class Watchdog:
         if now < self._written_seconds + STATUS_SECONDS:
             return
         self._written_seconds = now
+        with suppress(BusyError):  # a disk that hangs has the newest of earlier ones
+            self._status_thread.begin(partial(self._put_status, self._status()))
+
+    def _put_status(self, status: WatchdogStatus) -> None:
         try:
-            write_status(self._situation.directory.watchdog / STATUS, self._status())
+            write_status(self._situation.directory.watchdog / STATUS, status)
         except OSError as error:
             _LOGGER.warning("the status can't be written: %s", error)
 

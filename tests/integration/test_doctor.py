@@ -204,11 +204,13 @@ async def test_what_waits_for_the_log_and_a_watchdog_that_is_away_are_named(
 ) -> None:
     emergency = Emergency(history.directory.emergency)
     emergency.begin(datetime.now(UTC), Diagnosis("its disk is full"), {})
+    emergency.settle(5)
     with supervised(history):
         found = by_name(await examine(history.directory))
         assert found["emergency"].state == found["watchdog"].state == "error"
         assert "its disk is full" in found["emergency"].message
         emergency.end()
+        emergency.settle(5)
         _watch(history, datetime.now(UTC))
         found = by_name(await examine(history.directory))
         assert "emergency" not in found

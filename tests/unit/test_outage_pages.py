@@ -7,7 +7,7 @@ from functools import reduce
 from typing import Any, Literal
 
 from standfast.config.model import Configuration
-from standfast.emergency.records import Began, Concluded, Outage
+from standfast.emergency.records import Began, Concluded, Outage, Unkept
 from standfast.watchdog.outages import SETTLE_SECONDS, OutagePages, Settling
 from standfast.watchdog.pages import Pages, evolve
 
@@ -99,3 +99,15 @@ def test_what_fails_together_settles_before_it_is_told() -> None:
     assert settling.settled({"app", "db"}, 10 + SETTLE_SECONDS / 2) == set()
     assert settling.settled({"app", "db"}, 10 + SETTLE_SECONDS) == {"app", "db"}
     assert settling.settled(set(), 20) == settling.settled({"x"}, 21) == set()
+
+
+def test_changes_that_can_not_be_named_have_one_page() -> None:
+    watching = Watching()
+    for count in (1, 2, 4):
+        watching.outage = watching.outage.after(Unkept(conclusions=count))
+        watching.see("healthy")
+    pages = [page for page in watching.pages.values() if page.alert == "ServicesUnnamed"]
+    assert len(pages) == 1
+    assert pages[0].closed is None
+    assert pages[0].receivers == ("team",)
+    assert pages[0].annotations["summary"].startswith("About 4 more changes of services")
