@@ -31,10 +31,14 @@ MIB = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """Why; `hangs` where the log's server is there and does not answer."""
+    """Why; `hangs` where the log's server is there and does not answer.
+
+    `restart_helps` where it answers, and never gets over it by itself.
+    """
 
     reason: str
     hangs: bool = False
+    restart_helps: bool = False
 
 
 async def diagnose(log: Log, log_directory: Path | None) -> Diagnosis:
@@ -47,11 +51,13 @@ async def diagnose(log: Log, log_directory: Path | None) -> Diagnosis:
         async with asyncio.timeout(ASK_SECONDS):
             info = await log.client.jsm().stream_info(log.stream)
     except NoRespondersError:
-        return Diagnosis("its server keeps nothing any more: its disk failed")
+        reason = "its server keeps nothing any more: its disk failed"
+        return Diagnosis(reason, restart_helps=True)
     except TimeoutError:
         return Diagnosis("its server does not answer: it is stopped, or hangs", hangs=True)
     except JetStreamError:
-        return Diagnosis("its server refuses: its disk failed, or it is at its limit")
+        reason = "its server refuses: its disk failed, or it is at its limit"
+        return Diagnosis(reason, restart_helps=True)
     except (NatsError, OSError):
         return Diagnosis("its server can't be reached")
     return _of_stream(info) or await _of_hosts(log)
@@ -75,7 +81,8 @@ async def _of_hosts(log: Log) -> Diagnosis:
     silent = [host.name for host in asked.hosts if not (host.answered and host.ready)]
     if silent:
         return Diagnosis(f"it can be read, but these do not write into it: {', '.join(silent)}")
-    return Diagnosis("it can be read, but takes nothing: look at its disk")
+    reason = "it can be read, but takes nothing: look at its disk"
+    return Diagnosis(reason, restart_helps=True)
 
 
 def _is_full(directory: Path) -> bool:

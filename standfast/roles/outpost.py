@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -82,10 +83,19 @@ async def _watch_until_joined(situation: Situation, emergency: Emergency) -> Log
 
 async def _join(situation: Situation) -> Log:
     while True:
-        try:
-            return await Log.open(await connect(situation.runtime.address, NAME))
-        except (OSError, TimeoutError, NatsError):
-            await asyncio.sleep(JOIN_SECONDS)
+        with suppress(OSError, TimeoutError, NatsError):
+            return await _open_log(situation)
+        await asyncio.sleep(JOIN_SECONDS)
+
+
+async def _open_log(situation: Situation) -> Log:
+    """Open the log by a connection of its own, which is closed where that fails."""
+    client = await connect(situation.runtime.address, NAME)
+    try:
+        return await Log.open(client)
+    except BaseException:
+        await client.close()
+        raise
 
 
 class Outpost:

@@ -21,7 +21,6 @@ from standfast.supervisor.layout import layout, owners
 from standfast.supervisor.ports import kept_port
 from standfast.supervisor.processes import (
     RAY,
-    log_spec,
     merged,
     placer_command,
     ray_environment,
@@ -46,7 +45,6 @@ LOOK_SECONDS = 2.0
 SILENT_LOOKS_MAX = 3
 RETRY_SECONDS = 1.0
 REFUSED_SECONDS_MAX = 15.0
-FREE_BYTES_MIN = 16 * 1024 * 1024
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -225,24 +223,10 @@ class Hosts:
             self._silent[one.name] = 0 if one.answered else self._silent.get(one.name, 0) + 1
         return any(looks >= SILENT_LOOKS_MAX for looks in self._silent.values())
 
-    async def keep_log_storing(self) -> None:
-        """Start the embedded log anew when it refuses: it never gets over a write that failed."""
-        looks = 0
-        while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            looks = looks + 1 if await self._log_refuses() else 0
-            if looks >= SILENT_LOOKS_MAX and self._disk_has_room():
-                _LOGGER.warning("the log answers and stores nothing; it is started again")
-                await self.children.restart(log_spec(self.directory))
-                looks = 0
-
-    async def _log_refuses(self) -> bool:
+    async def log_refuses(self) -> bool:
         """Say whether a host that is reached through the log can't write into it for a while."""
         described = await self._ask_all()
         return any(one.refused_seconds >= REFUSED_SECONDS_MAX for one in described)
-
-    def _disk_has_room(self) -> bool:
-        return shutil.disk_usage(self.directory.log).free >= FREE_BYTES_MIN
 
     async def _ask_all(self) -> list[Described]:
         asked = [ask_host(self.log.client, name, entities=False) for name in self.names]

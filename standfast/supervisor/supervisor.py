@@ -27,7 +27,7 @@ from standfast.running import SUPERVISOR, say_build
 from standfast.runtime import Runtime
 from standfast.supervisor.hosts import Hosts
 from standfast.supervisor.keeping import insist, keep, start_or_adopt
-from standfast.supervisor.log_keeper import LogKeeper
+from standfast.supervisor.log_keeper import LogKeeper, StorageKeeper
 from standfast.supervisor.log_server import LogServer
 from standfast.supervisor.processes import (
     KEEPS_SECRETS,
@@ -168,8 +168,10 @@ class Supervisor:
             self._spawn(role, partial(keep, self.children, role, partial(self._role, role)))
         if not self.loaded.configuration.log.url:
             self._spawn(LOG, partial(keep, self.children, LOG, partial(log_spec, self.directory)))
-            self._spawn("keeping the log storing", self._hosts.keep_log_storing)
-            self._spawn("keeping the log answering", LogKeeper(self.directory, self.children).keep)
+            known = (self.directory, self.children, self._opened)
+            storing = StorageKeeper(*known, self._hosts.log_refuses)
+            self._spawn("keeping the log storing", storing.keep)
+            self._spawn("keeping the log answering", LogKeeper(*known).keep)
         self._spawn("keeping the hosts", self._hosts.keep)
         self._spawn("following the log's generations", self._follow_generations)
         self._spawn("watching the disk", self._watch_disk)

@@ -206,13 +206,15 @@ async def test_killed_probers_and_watchdogs_neither_lose_nor_double_in_an_emerge
 async def test_a_full_log_is_told_and_afterwards_knows_what_happened(
     standing: Standing, receiver: Receiver, services: dict[str, Service]
 ) -> None:
-    before = await head(standing)
+    before, server = await head(standing), standing.pid_of("log")
     async with full_log(standing):
         services["db"].stop()
         services["app"].stop()
         await until(lambda: receiver.told(DOWN) == ["firing"], 30)
         page = next(one for one in receiver.ledger if one["commonLabels"]["alertname"] == LOG)
         assert "it has reached its limit" in page["commonAnnotations"]["summary"]
+        await asyncio.sleep(30)  # hosts are refused for so long that a log that failed would end
+        assert standing.pid_of("log") == server, "a restart would not have helped"
     await until(lambda: receiver.told(LOG) == ["firing", "resolved"], 60)
     services["db"].start()
     services["app"].start()

@@ -104,10 +104,11 @@ async def test_everything_that_is_kept_outlives_an_error(
         return work
 
     hosts: Any = type("Hosts", (), {})()
-    hosts.keep, hosts.keep_log_storing = failing("hosts"), failing("storing")
+    hosts.keep, hosts.log_refuses = failing("hosts"), failing("refuses")
     supervisor._hosts = hosts
     monkeypatch.setattr(module, "keep", lambda _children, name, _spec: failing(name)())
     monkeypatch.setattr(log_keeper.LogKeeper, "keep", failing("answering"))
+    monkeypatch.setattr(log_keeper.StorageKeeper, "keep", failing("storing"))
     monkeypatch.setattr(disk_watch.DiskWatch, "run", failing("disk"))
     monkeypatch.setattr(Supervisor, "_follow_generations", failing("generations"))
     supervisor._watch_all()
