@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from scenarios.checker.records import Invoked, Returned
 
 DONE, DUPLICATE, UNCHANGED = "done", "duplicate", "unchanged"
+ACCEPTED, REFUSED, UNCHANGING = "accepted", "refused", "unchanging"
 _REFUSALS = frozenset({CommandDeclined.type, EntityParked.type})
 
 
@@ -32,6 +33,7 @@ class Acknowledged(Invariant):
     """Holds every answer against the one commit that has the command's facts."""
 
     name: ClassVar[str] = "acknowledged"
+    claims: ClassVar[tuple[str, ...]] = (ACCEPTED, REFUSED, UNCHANGING)
     _next: int = 1
     _places: dict[str, _Place] = field(default_factory=dict)
     _asked: dict[str, str] = field(default_factory=dict)
@@ -93,14 +95,16 @@ class Acknowledged(Invariant):
         where = self._asked.get(answer.command_id, "an entity")
         command = f"command {answer.command_id}"
         if answer.kind == "fail":
+            self.exercise(REFUSED)
             if place is not None and not place.is_refusal:
                 self.broken(where, place.sequence, f"{command} was refused and carried out")
             return
         if answer.outcome == UNCHANGED:
+            self.exercise(UNCHANGING)
             if place is not None:
                 self.broken(where, place.sequence, f"{command} changed something after all")
             return
-        self.exercised += 1
+        self.exercise(ACCEPTED)
         if place is None:
             what = f"{command} was acknowledged and is not in the log"
             self.broken(where, answer.sequence, what)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from events.policy import Order
     from scenarios.checker.invariant import Landed
 
+ORDERS, CAUSES, FAILURES, FOLLOWED = "orders", "causes", "failures seen", "followed"
+
 
 @dataclass(frozen=True, slots=True)
 class _Ordered:
@@ -36,6 +38,7 @@ class Causes(Invariant):
     """
 
     name: ClassVar[str] = "causes"
+    claims: ClassVar[tuple[str, ...]] = (ORDERS, CAUSES, FAILURES, FOLLOWED)
     _events: set[str] = field(default_factory=set)
     _open: dict[tuple[str, int], _Ordered] = field(default_factory=dict)
     _last: dict[str, int] = field(default_factory=dict)
@@ -70,7 +73,7 @@ class Causes(Invariant):
             before = follower.handled
             for cause in follower.advanced(envelope.event, envelope.decided):
                 self._passed_over(address, cause, landed.sequence)
-            self.exercised += follower.handled - before
+            self.exercised[FOLLOWED] += follower.handled - before
 
     def _passed_over(self, policy: EntityAddress, cause: Envelope, sequence: int) -> None:
         what = f"it concluded nothing from {cause.event.type} of {cause.entity} ({cause.id})"
@@ -84,12 +87,13 @@ class Causes(Invariant):
             what = f"{name} has a second outcome" if given else f"{name} was never given"
             self.broken(landed.entity, landed.sequence, what)
             return
-        self.exercised += 1
+        self.exercise(ORDERS)
         if ordered.order.target != landed.entity:
             what = f"{name} was for {ordered.order.target}"
             self.broken(landed.entity, landed.sequence, what)
 
     def _point(self, landed: Landed, cause: str) -> None:
+        self.exercise(CAUSES)
         if cause not in self._events:
             what = f"its cause {cause} is no event that came before it"
             self.broken(landed.entity, landed.sequence, what)
@@ -129,7 +133,7 @@ class Causes(Invariant):
             self.broken(landed.entity, landed.sequence, f"it saw the failure {cause} twice")
         self._seen.add(cause)
         if self._unseen.pop(cause, None) is not None:
-            self.exercised += 1
+            self.exercise(FAILURES)
 
     def end(self, now: datetime) -> None:
         """What is open now has no outcome, unless its target is parked."""

@@ -32,7 +32,7 @@ RETRY_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class RunHeading:
-    """What a run says of itself; `must_exercise` None means all invariants."""
+    """What a run says of itself; `must_exercise` names claims, and None means all of them."""
 
     began: datetime
     seed: int | None = None

@@ -24,6 +24,8 @@ LATE = timedelta(seconds=10)
 DETECTED_WITHIN = timedelta(seconds=20)
 """An outage that was shorter may have been over before it was known; of others people are told."""
 
+TIMERS, IN_TIME, OUTAGES = "timers", "timers in time", "outages told"
+
 
 @dataclass(frozen=True, slots=True)
 class _Armed:
@@ -35,7 +37,7 @@ class _Armed:
 
 @dataclass(frozen=True, slots=True)
 class _Delay:
-    """Something that was done some time after it could have been."""
+    """Something that was due and was done, some time after it could have been."""
 
     entity: EntityAddress
     due: datetime
@@ -54,6 +56,7 @@ class Due(Invariant):
     """
 
     name: ClassVar[str] = "due"
+    claims: ClassVar[tuple[str, ...]] = (TIMERS, IN_TIME, OUTAGES)
     late: timedelta = LATE
     detected_within: timedelta = DETECTED_WITHIN
     _due: dict[EntityAddress, _Armed] = field(default_factory=dict)
@@ -83,7 +86,7 @@ class Due(Invariant):
                 what = f"a timer did something at {commit.decided}, which was due at {due}"
                 self.broken(landed.entity, landed.sequence, what)
             else:
-                self.exercised += 1
+                self.exercise(TIMERS)
         for envelope in landed.envelopes:
             self._noticing.note(envelope)
             if isinstance(envelope.event, HostClockStepped):
@@ -98,7 +101,7 @@ class Due(Invariant):
             return
         if armed is not None:
             possible = max(armed.due, armed.since)
-            if decided - possible > self.late:
+            if decided >= armed.due and self._since is not None and possible >= self._since:
                 delay = _Delay(entity, armed.due, possible, decided, landed.sequence)
                 self._delays.append(delay)
             del self._due[entity]
@@ -126,8 +129,7 @@ class Due(Invariant):
         self._broken.settle()
         self._noticing.settle(now)
         for delay in self._delays:
-            if self._since is not None and delay.possible >= self._since:
-                self._compare_delay(delay)
+            self._compare_delay(delay)
         for outage in self._outages:
             self._compare_outage(outage, outage.ended or now)
         self._delays.clear()
@@ -135,6 +137,8 @@ class Due(Invariant):
 
     def _compare_delay(self, delay: _Delay) -> None:
         broken = self._broken.within(delay.possible, delay.done)
+        if not broken:
+            self.exercise(IN_TIME)
         late = delay.done - delay.possible - broken
         if late > self.late:
             what = f"it was due at {delay.due}, and done at {delay.done}: {late} late"
@@ -147,10 +151,9 @@ class Due(Invariant):
         if lasted < self.detected_within:
             return
         must_be_told = lasted - self._broken.within(outage.began, ended) >= self.detected_within
-        if must_be_told or self._noticing.is_told(*asked):
-            self.exercised += 1
         if not must_be_told:
             return
+        self.exercise(OUTAGES)
         if not self._noticing.is_known(*asked):
             self._silent(outage, ended, "the log is silent")
         elif not self._noticing.is_alerted(*asked):

@@ -13,6 +13,7 @@ from actors.runtime.ownership import PLACEMENT_ADDRESS, ownership_of
 from events.address import EntityAddress
 from events.commit import Head
 from scenarios.checker.invariant import Invariant
+from scenarios.checker.records import SOURCES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,12 +22,15 @@ if TYPE_CHECKING:
     from scenarios.checker.invariant import Landed
     from scenarios.checker.records import KnownState
 
+CHAIN, MARKS = "chain", "marks"
+
 
 @dataclass(slots=True)
 class History(Invariant):
     """Follows each entity's chain, its policies' marks, and compares states at the end."""
 
     name: ClassVar[str] = "history"
+    claims: ClassVar[tuple[str, ...]] = (CHAIN, MARKS, *SOURCES)
     _heads: dict[EntityAddress, Head] = field(default_factory=dict)
     _marks: dict[EntityAddress, dict[str, int]] = field(default_factory=dict)
     _known: list[KnownState] = field(default_factory=list)
@@ -40,7 +44,7 @@ class History(Invariant):
         if commit.previous != before:
             self.broken(landed.entity, landed.sequence, _fork(commit.previous, before))
         elif before.sequence:
-            self.exercised += 1
+            self.exercise(CHAIN)
         for origin in commit.origins:
             if origin.mark is not None:
                 self._mark(landed, origin.mark.policy, origin.mark.number)
@@ -48,6 +52,7 @@ class History(Invariant):
     def _mark(self, landed: Landed, policy: str, number: int) -> None:
         marks = self._marks.setdefault(landed.stored.commit.entity, {})
         before = marks.get(policy, 0)
+        self.exercise(MARKS)
         if number <= before:
             what = f"order {number} of {policy} was handled after its order {before}"
             self.broken(landed.entity, landed.sequence, what)
@@ -97,7 +102,7 @@ class History(Invariant):
             return
         if entity in self.folding.parked or entity in self.folding.unreadable:
             return
-        self.exercised += 1
+        self.exercise(state.source)
         if not self._is_folded(entity, state):
             what = f"its {state.source} state is not what its events lead to"
             self.broken(state.entity, head.sequence, what)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
@@ -54,13 +55,23 @@ class Landed:
 
 @dataclass(slots=True)
 class Invariant:
-    """What all five have in common. What does not concern one of them does nothing there."""
+    """What all five have in common. What does not concern one of them does nothing there.
+
+    `claims` are the things that it says of a run; `exercised` counts for each how often the run
+    could have shown that it is false.
+    """
 
     name: ClassVar[str] = ""
+    claims: ClassVar[tuple[str, ...]] = ()
     folding: Folding
-    exercised: int = 0
+    exercised: Counter[str] = field(default_factory=Counter)
     violation_count: int = 0
     violations: list[Violation] = field(default_factory=list)
+
+    def exercise(self, claim: str) -> None:
+        """Count that a claim was held against what happened."""
+        assert claim in self.claims, f"{self.name} does not claim {claim!r}"
+        self.exercised[claim] += 1
 
     def broken(self, where: str, sequence: int, what: str) -> None:
         """Keep a violation; beyond the first hundred they are only counted."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args
 
 import msgspec
 from msgspec import Meta, Struct, field
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Return = Literal["ok", "fail", "unknown"]
+Source = Literal["live", "rebuilt", "from checkpoints"]
+SOURCES: tuple[Source, ...] = get_args(Source)
 Moment = Annotated[datetime, Meta(tz=True)]
 Name = Annotated[str, Meta(min_length=1)]
 Count = Annotated[int, Meta(ge=0)]
@@ -87,7 +89,7 @@ class Outage:
 
 @dataclass(frozen=True, slots=True)
 class KnownState:
-    """An entity as a host knew it (`live`), or as a new reading of the log gave it (`rebuilt`).
+    """An entity as a host knew it (`live`), or as a new reading of the log gave it.
 
     `host` is who knew it; nothing where nobody had to.
     """
@@ -97,7 +99,7 @@ class KnownState:
     digest: str
     state: str
     marks: Mapping[str, int]
-    source: str
+    source: Source
     host: str = ""
 
 
@@ -162,7 +164,7 @@ class _StateLine(Struct):
     digest: str
     state: str
     marks: dict[str, int]
-    source: Name
+    source: Source
     host: str = ""
 
     def record(self) -> KnownState:
@@ -195,8 +197,8 @@ class _FaultLine(Struct):
 class RunFile(Struct, frozen=True):
     """What a run says of itself, in its `run.json`.
 
-    `must_exercise` are the invariants that it was made for, None for all of them; `hosts` those
-    that were asked for what they knew at the end.
+    `must_exercise` names the claims that it was made for (`history: chain`), None for all of them;
+    `hosts` those that were asked for what they knew at the end.
     """
 
     format: Literal[1]

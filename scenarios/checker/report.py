@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from scenarios.checker.invariant import Invariant, Violation
     from scenarios.checker.records import Injected
@@ -14,20 +14,42 @@ if TYPE_CHECKING:
 SHOWN_MAX = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One invariant: how often it was exercised, and what broke it."""
+class UnknownClaimError(LookupError):
+    """No invariant claims this; the message lists what is claimed."""
 
-    invariant: str
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One claim of an invariant: how often it was exercised, and whether it had to be."""
+
+    claim: str
     exercised: int
     must_be_exercised: bool
+
+    @property
+    def is_missing(self) -> bool:
+        """Say whether it never was, though it had to be."""
+        return self.must_be_exercised and not self.exercised
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One invariant: how often each of its claims was exercised, and what broke it."""
+
+    invariant: str
+    claims: tuple[Tried, ...]
     violation_count: int
     violations: tuple[Violation, ...]
 
     @property
+    def missing(self) -> tuple[str, ...]:
+        """Name the claims that were never exercised and had to be."""
+        return tuple(one.claim for one in self.claims if one.is_missing)
+
+    @property
     def holds(self) -> bool:
-        """Say whether nothing broke it, and it was tried at all where it had to be."""
-        return not self.violation_count and bool(self.exercised or not self.must_be_exercised)
+        """Say whether nothing broke it, and all that had to be tried was."""
+        return not self.violation_count and not self.missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +97,10 @@ class Report:
 
 def _lines_of(finding: Finding) -> Iterator[str]:
     verdict = "holds" if finding.holds else "BROKEN"
-    if not finding.violation_count and not finding.holds:
+    if not finding.violation_count and finding.missing:
         verdict = "NEVER EXERCISED"
-    counted = f"exercised {finding.exercised} times, {finding.violation_count} violations"
-    yield f"{finding.invariant:13s} {verdict}: {counted}"
+    yield f"{finding.invariant:13s} {verdict}: {finding.violation_count} violations"
+    yield f"    exercised: {', '.join(map(_words_of, finding.claims))}"
     for one in finding.violations[:SHOWN_MAX]:
         place = f" at {one.sequence}" if one.sequence else ""
         yield f"    {one.where}{place}: {one.what}"
@@ -86,17 +108,47 @@ def _lines_of(finding: Finding) -> Iterator[str]:
         yield f"    and {finding.violation_count - SHOWN_MAX} more"
 
 
+def _words_of(tried: Tried) -> str:
+    return f"{tried.claim} NEVER" if tried.is_missing else f"{tried.claim} {tried.exercised}"
+
+
 def findings_of(
-    invariants: Iterable[Invariant], must_exercise: tuple[str, ...] | None = None
+    invariants: Sequence[Invariant], must_exercise: Collection[str] | None = None
 ) -> tuple[Finding, ...]:
-    """Give what each invariant found; where nothing is said, all must have been exercised."""
-    return tuple(
-        Finding(
-            invariant=one.name,
-            exercised=one.exercised,
-            must_be_exercised=must_exercise is None or one.name in must_exercise,
-            violation_count=one.violation_count,
-            violations=tuple(one.violations),
-        )
-        for one in invariants
+    """Give what each invariant found.
+
+    `must_exercise` names claims in full (`history: chain`) that must have been exercised; None is
+    all of them. Raises `UnknownClaimError`.
+    """
+    if unknown := set(must_exercise or ()) - set(claims_of(invariants)):
+        known = ", ".join(claims_of(invariants))
+        raise UnknownClaimError(f"nothing claims {', '.join(sorted(unknown))}; claims are {known}")
+    return tuple(_finding(one, must_exercise) for one in invariants)
+
+
+def claims_of(invariants: Iterable[Invariant]) -> dict[str, int]:
+    """Give for each claim, by its full name, how often it was exercised."""
+    return {
+        full_name(one, claim): one.exercised[claim] for one in invariants for claim in one.claims
+    }
+
+
+def full_name(invariant: Invariant, claim: str) -> str:
+    """Give the name by which a run asks for a claim."""
+    return f"{invariant.name}: {claim}"
+
+
+def _finding(invariant: Invariant, must_exercise: Collection[str] | None) -> Finding:
+    return Finding(
+        invariant=invariant.name,
+        claims=tuple(
+            Tried(
+                claim,
+                invariant.exercised[claim],
+                must_exercise is None or full_name(invariant, claim) in must_exercise,
+            )
+            for claim in invariant.claims
+        ),
+        violation_count=invariant.violation_count,
+        violations=tuple(invariant.violations),
     )

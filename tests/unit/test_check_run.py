@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from typer.testing import Result
 
 SERVICE = "service/demo-app"
-EXERCISED = ("acknowledged", "history")
+EXERCISED = ("acknowledged: accepted", "history: chain")
 
 
 def check(*arguments: str) -> Result:
@@ -77,7 +77,8 @@ async def test_a_clean_run_says_how_often_each_was_tried_and_what_was_in_flight(
     assert done.exit_code == 0, done.output
     assert "kill service-host: 17 commands in flight" in done.output
     assert "seed 42, 1 faults, 2 commits" in done.output
-    assert "acknowledged  holds: exercised 1 times, 0 violations" in done.output
+    assert "acknowledged  holds: 0 violations" in done.output
+    assert "exercised: accepted 1, refused 0, unchanging 0" in done.output
     assert done.output.endswith("clean\n")
 
 
@@ -85,24 +86,68 @@ async def test_programs_are_told_the_same(tmp_path: Path) -> None:
     told = json.loads(check(str(await a_run(tmp_path)), "--json").stdout)
     assert (told["clean"], told["seed"], told["commits"]) == (True, 42, 2)
     assert [one["in_flight"] for one in told["faults"]] == [17]
-    assert {one["invariant"]: one["exercised"] for one in told["invariants"]}["history"] == 1
+    chain = told["invariants"][1]["claims"][0]
+    assert chain == {"claim": "chain", "exercised": 1, "must_be_exercised": True}
 
 
 async def test_a_broken_invariant_is_named_and_fails(tmp_path: Path) -> None:
     done = check(str(await a_run(tmp_path, acknowledged_at=2)))
     assert done.exit_code == 1
-    assert "acknowledged  BROKEN: exercised 1 times, 1 violations" in done.output
+    assert "acknowledged  BROKEN: 1 violations" in done.output
     assert "command-0001 was acknowledged at 2 and is at 1" in done.output
 
 
-@pytest.mark.parametrize("must_exercise", [None, ("world",)])
-async def test_an_invariant_that_was_never_tried_fails_where_it_had_to_be(
-    tmp_path: Path, must_exercise: tuple[str, ...] | None
+async def test_a_claim_that_was_never_tried_fails_where_it_had_to_be(tmp_path: Path) -> None:
+    done = check(str(await a_run(tmp_path, must_exercise=("causes: orders", "history: chain"))))
+    assert done.exit_code == 1
+    assert "causes        NEVER EXERCISED: 0 violations" in done.output
+    assert "orders NEVER, causes 0" in done.output
+    assert "history       holds" in done.output
+    assert "due           holds" in done.output, "it did not have to be tried"
+
+
+async def test_one_claim_that_was_tried_does_not_speak_for_another(tmp_path: Path) -> None:
+    done = check(str(await a_run(tmp_path, must_exercise=("acknowledged: refused",))))
+    assert done.exit_code == 1
+    assert "accepted 1, refused NEVER" in done.output
+
+
+@pytest.mark.parametrize(
+    ("claim", "missing"),
+    [
+        ("world: delivered", "ledger-*.jsonl"),
+        ("history: live", "states.jsonl"),
+        ("due: outages told", "outages.jsonl"),
+        ("due: timers in time", "faults.jsonl"),
+        ("acknowledged: accepted", "commands-*.jsonl"),
+    ],
+)
+async def test_a_run_without_the_file_of_what_it_must_exercise_is_refused(
+    tmp_path: Path, claim: str, missing: str
 ) -> None:
-    done = check(str(await a_run(tmp_path, must_exercise=must_exercise)))
+    directory = await a_run(tmp_path, must_exercise=(claim,))
+    for path in directory.glob(missing):
+        path.unlink()
+    done = check(str(directory))
+    assert done.exit_code == 2
+    assert f"has no {missing}" in " ".join(done.output.split())
+
+
+async def test_a_claim_that_nothing_makes_is_refused(tmp_path: Path) -> None:
+    done = check(str(await a_run(tmp_path, must_exercise=("history",))))
+    assert done.exit_code == 2
+    assert "nothing claims history" in " ".join(done.output.split())
+
+
+async def test_where_nothing_is_said_all_must_be_tried(tmp_path: Path) -> None:
+    directory = await a_run(tmp_path, must_exercise=None)
+    assert check(str(directory)).exit_code == 2, "it has no ledger"
+    for name in ("ledger-ops.jsonl", "states.jsonl", "outages.jsonl"):
+        (directory / name).touch()
+    done = check(str(directory))
     assert done.exit_code == 1
     assert "world         NEVER EXERCISED" in done.output
-    assert ("due           NEVER EXERCISED" in done.output) == (must_exercise is None)
+    assert "due           NEVER EXERCISED" in done.output
 
 
 async def test_what_is_no_whole_run_is_refused_with_what_is_missing(tmp_path: Path) -> None:

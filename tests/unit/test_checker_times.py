@@ -145,7 +145,7 @@ async def test_an_alert_that_reached_nobody_is_silent_unless_it_was_for_nobody(
     checker = checked(recorder)
     checker.out(outage)
     assert "due" not in broken(checker, LATER)
-    assert checker.invariants[4].exercised == 1
+    assert checker.invariants[4].exercised["outages told"] == 1
 
 
 async def test_an_outage_while_all_was_broken_may_have_been_missed(recorder: Recorder) -> None:
