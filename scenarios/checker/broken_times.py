@@ -1,80 +1,114 @@
-"""Broken times: how much of a time something of ours was broken, by the injector's journal."""
+"""Broken times: how much of a time something that matters was broken, by the injector's journal."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
     from scenarios.checker.records import Injected
 
 OF_THE_WORLD = frozenset({"break"})
 """Faults of the world: with these Standfast has to do, and nothing of it is broken."""
 
-BESIDE = ("worker", "web", "projector", "watchdog")
-"""How the names of those begin who have no part in the way from a failure to a person."""
+RAY = frozenset({"ray", "raylet"})
+FOUNDATION = frozenset({*RAY, "supervisor", "log", "everybody"})
+"""What all that Standfast does needs."""
 
-FOUNDATION = ("ray", "raylet", "supervisor", "log")
+TO_A_PERSON = frozenset({"prober", "executor", "receiver"})
+"""Who takes part beside the hosts where a person is told that a service fails."""
+
 RESTARTED_WITHIN = timedelta(seconds=60)
-"""Where the foundation was hit all hosts may have to be created anew, and that takes longer."""
+"""Where Ray was hit all hosts are created anew, and that takes longer."""
 
-END = datetime.max.replace(tzinfo=UTC)
+
+@dataclass(slots=True)
+class _Spans:
+    """Times that are apart, in their order, each with how much was broken before it."""
+
+    began: list[datetime] = field(default_factory=list)
+    ended: list[datetime] = field(default_factory=list)
+    before: list[timedelta] = field(default_factory=list)
+    clear: list[datetime] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, times: Iterable[tuple[datetime, datetime]]) -> _Spans:
+        """Merge times that may overlap."""
+        spans = cls()
+        for began, ended in sorted(times):
+            if spans.ended and began <= spans.ended[-1]:
+                spans.ended[-1] = max(ended, spans.ended[-1])
+            else:
+                spans.began.append(began)
+                spans.ended.append(ended)
+        assert all(one < two for one, two in pairwise(spans.began)), "they are apart"
+        so_far = timedelta()
+        for began, ended in zip(spans.began, spans.ended, strict=True):
+            spans.before.append(so_far)
+            spans.clear.append(began - so_far)
+            so_far += ended - began
+        return spans
+
+    def until(self, moment: datetime) -> timedelta:
+        """Give how much was broken up to a moment."""
+        place = bisect_right(self.began, moment) - 1
+        if place < 0:
+            return timedelta()
+        return self.before[place] + (min(moment, self.ended[place]) - self.began[place])
+
+    def after(self, first: datetime, calm: timedelta) -> datetime:
+        """Give the moment at which so much of the time since `first` was not broken."""
+        target = first - self.until(first) + calm
+        place = bisect_left(self.clear, target) - 1
+        if place < 0:
+            return target
+        return target + self.before[place] + (self.ended[place] - self.began[place])
 
 
 @dataclass(slots=True)
 class BrokenTimes:
-    """The times from each fault's begin until it was healed, and the time to recover after it."""
+    """The times from each fault's begin until it was healed, and the time to recover after it.
+
+    Asked for some parts, it counts what was done to these, to what all need, and to all clocks. A
+    fault that was never healed excuses as much as one that was over at once.
+    """
 
     recovers_within: timedelta
-    _times: list[tuple[datetime, datetime]] = field(default_factory=list)
-    _began: list[datetime] = field(default_factory=list)
-    _merged: list[tuple[datetime, datetime, timedelta]] = field(default_factory=list)
+    _faults: list[Injected] = field(default_factory=list)
+    _steps: list[tuple[datetime, datetime]] = field(default_factory=list)
+    _spans: dict[frozenset[str], _Spans] = field(default_factory=dict)
 
     def injected(self, faults: Iterable[Injected]) -> None:
         """Take the faults of a journal."""
-        for fault in faults:
-            if fault.fault in OF_THE_WORLD or fault.target.startswith(BESIDE):
-                continue
-            after = max(self.recovers_within, _recovery(fault))
-            ended = END if fault.ended is None else fault.ended + after
-            self._times.append((fault.began, ended))
+        self._faults += [fault for fault in faults if fault.fault not in OF_THE_WORLD]
 
     def clock_stepped(self, seen: datetime, by: timedelta) -> None:
         """Take that a wall clock jumped: what it left out passed in no time."""
         around = abs(by) + self.recovers_within
-        self._times.append((seen - around, seen + self.recovers_within))
+        self._steps.append((seen - around, seen + self.recovers_within))
 
-    def settle(self) -> None:
-        """Put the times in order; call it when all were taken, before anything is asked."""
-        merged: list[tuple[datetime, datetime]] = []
-        for began, ended in sorted(self._times):
-            if merged and began <= merged[-1][1]:
-                merged[-1] = (merged[-1][0], max(ended, merged[-1][1]))
-            else:
-                merged.append((began, ended))
-        so_far = timedelta()
-        for began, ended in merged:
-            self._began.append(began)
-            self._merged.append((began, ended, so_far))
-            so_far += ended - began
-        assert all(one[1] < two[0] for one, two in pairwise(self._merged)), "they are apart"
+    def within(self, first: datetime, last: datetime, parts: frozenset[str]) -> timedelta:
+        """Give how much of a time some parts were broken, or what all need."""
+        spans = self._of(parts)
+        return max(timedelta(), spans.until(last) - spans.until(first))
 
-    def within(self, first: datetime, last: datetime) -> timedelta:
-        """Give how much of a time something was broken."""
-        return max(timedelta(), self._until(last) - self._until(first))
+    def after(self, first: datetime, calm: timedelta, parts: frozenset[str]) -> datetime:
+        """Give the moment at which these parts were well for so long since `first`."""
+        return self._of(parts).after(first, calm)
 
-    def _until(self, moment: datetime) -> timedelta:
-        place = bisect_right(self._began, moment) - 1
-        if place < 0:
-            return timedelta()
-        began, ended, before = self._merged[place]
-        return before + (min(moment, ended) - began)
+    def _of(self, parts: frozenset[str]) -> _Spans:
+        if parts not in self._spans:
+            matter = parts | FOUNDATION
+            times = (self._time(fault) for fault in self._faults if fault.target in matter)
+            self._spans[parts] = _Spans.of((*self._steps, *times))
+        return self._spans[parts]
 
-
-def _recovery(fault: Injected) -> timedelta:
-    return RESTARTED_WITHIN if fault.target.startswith(FOUNDATION) else timedelta()
+    def _time(self, fault: Injected) -> tuple[datetime, datetime]:
+        after = max(self.recovers_within, RESTARTED_WITHIN if fault.target in RAY else timedelta())
+        return fault.began, (fault.ended or fault.began) + after

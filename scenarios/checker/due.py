@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 from actors.intents import SKEW
 from events.host import HostClockStepped
-from scenarios.checker.broken_times import BrokenTimes
+from scenarios.checker.broken_times import TO_A_PERSON, BrokenTimes
 from scenarios.checker.invariant import Invariant
 from scenarios.checker.noticing import Noticing
+from scenarios.checker.owners import Owners
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 LATE = timedelta(seconds=10)
 DETECTED_WITHIN = timedelta(seconds=20)
 """An outage that was shorter may have been over before it was known; of others people are told."""
+
+TELLING = ("service", "incident", "alert", "policy")
+"""The kinds whose hosts take part from a failed probe to the wish that a person is told."""
 
 TIMERS, IN_TIME, OUTAGES = "timers", "timers in time", "outages told"
 
@@ -44,6 +48,7 @@ class _Delay:
     possible: datetime
     done: datetime
     sequence: int
+    by: str
 
 
 @dataclass(slots=True)
@@ -63,6 +68,7 @@ class Due(Invariant):
     _heap: list[tuple[datetime, EntityAddress]] = field(default_factory=list)
     _delays: list[_Delay] = field(default_factory=list)
     _broken: BrokenTimes = field(init=False)
+    _owners: Owners = field(default_factory=Owners)
     _since: datetime | None = None
     _noticing: Noticing = field(default_factory=Noticing)
     _outages: list[Outage] = field(default_factory=list)
@@ -89,6 +95,7 @@ class Due(Invariant):
                 self.exercise(TIMERS)
         for envelope in landed.envelopes:
             self._noticing.note(envelope)
+            self._owners.note(envelope)
             if isinstance(envelope.event, HostClockStepped):
                 by = timedelta(seconds=envelope.event.offset_seconds)
                 self._broken.clock_stepped(envelope.decided, by)
@@ -102,7 +109,8 @@ class Due(Invariant):
         if armed is not None:
             possible = max(armed.due, armed.since)
             if decided >= armed.due and self._since is not None and possible >= self._since:
-                delay = _Delay(entity, armed.due, possible, decided, landed.sequence)
+                by = landed.stored.commit.origins[0].principal.removeprefix("host:")
+                delay = _Delay(entity, armed.due, possible, decided, landed.sequence, by)
                 self._delays.append(delay)
             del self._due[entity]
         if due is not None:
@@ -126,7 +134,6 @@ class Due(Invariant):
     def end(self, now: datetime) -> None:
         """Nothing is overdue or was done late, and each long outage was noticed and told."""
         self.moment(now)
-        self._broken.settle()
         self._noticing.settle(now)
         for delay in self._delays:
             self._compare_delay(delay)
@@ -136,7 +143,8 @@ class Due(Invariant):
         self._outages.clear()
 
     def _compare_delay(self, delay: _Delay) -> None:
-        broken = self._broken.within(delay.possible, delay.done)
+        parts = self._owners.of(delay.entity) | {delay.by}
+        broken = self._broken.within(delay.possible, delay.done, parts)
         if not broken:
             self.exercise(IN_TIME)
         late = delay.done - delay.possible - broken
@@ -145,14 +153,13 @@ class Due(Invariant):
             self.broken(str(delay.entity), delay.sequence, what)
 
     def _compare_outage(self, outage: Outage, ended: datetime) -> None:
-        lasted = ended - outage.began
-        first, last = outage.began - self.detected_within, ended + self.detected_within
+        deadline = self._deadline(outage)
+        if deadline > ended:
+            return  # it was over before it had to be known
+        first, last = outage.began - SKEW, deadline
+        if self._since is None:  # what was broken meanwhile is not known
+            first, last = outage.began - self.detected_within, ended + self.detected_within
         asked = (outage.service, first, last)
-        if lasted < self.detected_within:
-            return
-        must_be_told = lasted - self._broken.within(outage.began, ended) >= self.detected_within
-        if not must_be_told:
-            return
         self.exercise(OUTAGES)
         if not self._noticing.is_known(*asked):
             self._silent(outage, ended, "the log is silent")
@@ -160,6 +167,11 @@ class Due(Invariant):
             self._silent(outage, ended, "no alert speaks of it")
         elif not self._noticing.is_told(*asked):
             self._silent(outage, ended, "its alert reached nobody, and the log does not say why")
+
+    def _deadline(self, outage: Outage) -> datetime:
+        """Give when an outage must be known and told: all on the way was well for long enough."""
+        parts = TO_A_PERSON | self._owners.of_kinds(TELLING)
+        return self._broken.after(outage.began, self.detected_within, parts)
 
     def _silent(self, outage: Outage, ended: datetime, why: str) -> None:
         what = f"it was out from {outage.began} to {ended}, and {why}"

@@ -79,10 +79,10 @@ class _Spans:
 
 @dataclass(slots=True)
 class _Firing:
-    """An alert that fired: told to somebody, or with a reason in the log why not."""
+    """An alert that fired; from `told` on somebody knows it, or the log says why nobody does."""
 
     time: datetime
-    is_accounted_for: bool
+    told: datetime | None
 
 
 @dataclass(slots=True)
@@ -118,13 +118,13 @@ class Noticing:
             case AlertFired():
                 self._fired(entity, event, time)
             case AlertHeard() | EffectSucceeded() | EffectFailed() | EffectOutcomeUnknown():
-                if entity in self._firing:
-                    self._firing[entity].is_accounted_for = True
+                if entity in self._firing and self._firing[entity].told is None:
+                    self._firing[entity].told = time
             case _:
                 pass
 
     def _fired(self, alert: EntityAddress, event: AlertFired, time: datetime) -> None:
-        firing = self._firing[alert] = _Firing(time, is_accounted_for=not event.receivers)
+        firing = self._firing[alert] = _Firing(time, None if event.receivers else time)
         if event.incident:
             self._alerts[event.incident.removeprefix("incident/")].append(firing)
         elif event.labels.get("alertname") == NO_DATA:
@@ -134,18 +134,21 @@ class Noticing:
         """Put all in the order of its time; call it before anything is asked."""
         for service, health in self._health.items():
             health.settle()
-            self._spoken[service] = self._spans(service, now, lambda _: True)
-            self._told[service] = self._spans(service, now, lambda one: one.is_accounted_for)
+            self._spoken[service] = self._spans(service, now, lambda one: one.time)
+            self._told[service] = self._spans(service, now, lambda one: one.told)
 
-    def _spans(self, service: str, now: datetime, counts: Callable[[_Firing], bool]) -> _Spans:
-        """Give the times in which an alert spoke of a service, of those alerts that count."""
+    def _spans(
+        self, service: str, now: datetime, since: Callable[[_Firing], datetime | None]
+    ) -> _Spans:
+        """Give the times in which an alert counted for a service, since its own moment."""
         incidents = (
-            (joined, self._resolved.get(incident, now))
+            (max(joined, moment), self._resolved.get(incident, now))
             for incident, joined in self._joined.get(service, {}).items()
-            if any(map(counts, self._alerts.get(incident, ())))
+            for firing in self._alerts.get(incident, ())
+            if (moment := since(firing)) is not None
         )
-        blind = ((one.time, one.time) for one in self._blind if counts(one))
-        return _Spans.of((*incidents, *blind))
+        blind = ((moment, moment) for one in self._blind if (moment := since(one)) is not None)
+        return _Spans.of((*(one for one in incidents if one[0] <= one[1]), *blind))
 
     def is_known(self, service: str, first: datetime, last: datetime) -> bool:
         """Say whether a service was known to be out some time in between."""

@@ -54,17 +54,21 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All five, with the faults that were injected meanwhile."""
+    """All five, with the faults that were injected meanwhile.
+
+    `problems` say what is wrong with the run itself, so that it proves nothing.
+    """
 
     seed: int | None
     commits: int
     faults: tuple[Injected, ...]
     findings: tuple[Finding, ...]
+    problems: tuple[str, ...] = ()
 
     @property
     def is_clean(self) -> bool:
-        """Say whether all invariants hold."""
-        return all(finding.holds for finding in self.findings)
+        """Say whether all invariants hold, in a run that was as it was meant to be."""
+        return not self.problems and all(finding.holds for finding in self.findings)
 
     def as_json(self) -> dict[str, Any]:
         """Give the report for programs."""
@@ -81,6 +85,7 @@ class Report:
                 }
                 for one in self.faults
             ],
+            "problems": list(self.problems),
             "invariants": [asdict(finding) for finding in self.findings],
         }
 
@@ -92,6 +97,7 @@ class Report:
         yield f"{seed}{len(self.faults)} faults, {self.commits} commits"
         for finding in self.findings:
             yield from _lines_of(finding)
+        yield from self.problems
         yield "clean" if self.is_clean else "NOT clean"
 
 

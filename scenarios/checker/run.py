@@ -24,11 +24,12 @@ from scenarios.checker.records import (
 from scenarios.checker.report import Report, UnknownClaimError, claims_of, findings_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from events.identity import LogIdentity
     from events.reader import Message
-    from scenarios.checker.records import RunFile
+    from scenarios.checker.records import Injected, RunFile
     from scenarios.checker.report import Finding
 
 RUN, ARCHIVE, FAULTS = "run.json", "log.archive", "faults.jsonl"
@@ -73,6 +74,7 @@ def check_run(directory: Path) -> Report:
         commits=commits,
         faults=tuple(faults),
         findings=_findings(checker, run),
+        problems=tuple(_problems(faults)),
     )
 
 
@@ -92,6 +94,13 @@ def _findings(checker: Checker, run: RunFile) -> tuple[Finding, ...]:
         return findings_of(checker.invariants, run.must_exercise)
     except UnknownClaimError as error:
         raise UnusableRunError(f"{RUN}: must_exercise: {error}") from error
+
+
+def _problems(faults: Iterable[Injected]) -> Iterator[str]:
+    """Say why a run proves less than it seems to."""
+    for one in faults:
+        if one.ended is None:
+            yield f"fault {one.number} ({one.fault} {one.target}) was never healed"
 
 
 def _seconds(run: RunFile, setting: str, default: timedelta) -> timedelta:

@@ -37,6 +37,7 @@ async def a_run(
     acknowledged_at: int = 1,
     must_exercise: tuple[str, ...] | None = EXERCISED,
     after: int = 0,
+    healed: float | None = 2.0,
 ) -> Path:
     """Write a run of two commits, of which the first was acknowledged, and one fault."""
     log = MemoryLog()
@@ -61,7 +62,7 @@ async def a_run(
         {**asked, "type": "invoke", "entity": SERVICE, "command": "RequestProbe"},
         {**asked, "type": "ok", "outcome": "done", "sequence": acknowledged_at},
     )
-    fault = {"number": 1, "fault": "kill", "target": "service-host", "began": 1.0, "ended": 2.0}
+    fault = {"number": 1, "fault": "kill", "target": "service-host", "began": 1.0, "ended": healed}
     write(directory / "faults.jsonl", {**fault, "time": time, "in_flight": 17})
     return directory
 
@@ -131,6 +132,14 @@ async def test_a_run_without_the_file_of_what_it_must_exercise_is_refused(
     done = check(str(directory))
     assert done.exit_code == 2
     assert f"has no {missing}" in " ".join(done.output.split())
+
+
+async def test_a_fault_that_was_never_healed_is_a_problem_of_the_run(tmp_path: Path) -> None:
+    done = check(str(await a_run(tmp_path, healed=None)))
+    assert done.exit_code == 1
+    assert "fault 1 (kill service-host) was never healed" in done.output
+    told = json.loads(check(str(tmp_path), "--json").stdout)
+    assert (told["clean"], len(told["problems"])) == (False, 1)
 
 
 async def test_a_claim_that_nothing_makes_is_refused(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from events.alert import AlertEscalated, AlertFired, AlertHeard, Escalation
 from events.host import HostClockStepped
 from events.incident import IncidentOpened
+from events.placement import BucketRange, BucketsPlaced
 from scenarios.checker.broken_times import BrokenTimes
 from scenarios.checker.checker import Checker
 from scenarios.checker.records import Injected, Outage
@@ -31,6 +32,9 @@ def seconds(number: float) -> timedelta:
 def fault(began: float, ended: float | None, target: str = "alert-host") -> Injected:
     moment = None if ended is None else EPOCH + seconds(ended)
     return Injected(1, "kill", target, EPOCH + seconds(began), moment, 3)
+
+
+WATCHED = frozenset({"alert-host"})
 
 
 def checked(recorder: Recorder, faults: Sequence[Injected] = ()) -> Checker:
@@ -74,25 +78,48 @@ def fired_for(
 def test_broken_times_that_overlap_count_once() -> None:
     times = BrokenTimes(recovers_within=seconds(2))
     times.injected([fault(10, 14), fault(12, 13), fault(30, 31), fault(60, None)])
-    times.settle()
     for first, last, broken_seconds in (
         (0, 9, 0),
-        (0, 100, 6 + 3 + 40),
+        (0, 100, 6 + 3 + 2),
         (11, 12, 1),
         (15, 31, 1 + 1),
         (16, 30, 0),
-        (70, 80, 10),
+        (70, 80, 0),
     ):
-        found = times.within(EPOCH + seconds(first), EPOCH + seconds(last))
+        found = times.within(EPOCH + seconds(first), EPOCH + seconds(last), WATCHED)
         assert found == seconds(broken_seconds), (first, last)
 
 
-def test_a_broken_service_or_page_breaks_nothing_on_the_way_to_a_person() -> None:
+def test_the_moment_by_which_all_was_well_for_long_enough() -> None:
     times = BrokenTimes(recovers_within=seconds(2))
-    world = Injected(1, "break", "db", EPOCH, None, 0)
-    times.injected([world, fault(0, 50, "web"), fault(0, 50, "worker-1")])
-    times.settle()
-    assert times.within(EPOCH, LATER) == timedelta()
+    times.injected([fault(10, 14), fault(30, 31)])
+    for first, calm, moment in ((0, 9, 9), (0, 10, 10), (0, 11, 17), (12, 3, 19), (17, 15, 35)):
+        found = times.after(EPOCH + seconds(first), seconds(calm), WATCHED)
+        assert found == EPOCH + seconds(moment), (first, calm)
+
+
+def test_only_what_was_done_to_who_matters_or_to_all_counts() -> None:
+    times = BrokenTimes(recovers_within=seconds(2))
+    times.injected([fault(0, 1, "alert-host"), fault(10, 11, "log"), fault(20, 21, "prober")])
+    for parts, broken_seconds in (
+        (WATCHED, 3 + 3),
+        (frozenset({"service-host"}), 3),
+        (frozenset({"prober", "alert-host"}), 3 + 3 + 3),
+    ):
+        assert times.within(EPOCH, LATER, parts) == seconds(broken_seconds), parts
+
+
+@pytest.mark.parametrize("target", ["ray", "raylet"])
+def test_where_ray_was_hit_all_hosts_may_take_a_minute(target: str) -> None:
+    times = BrokenTimes(recovers_within=seconds(2))
+    times.injected([fault(0, 1, target)])
+    assert times.within(EPOCH, LATER, WATCHED) == seconds(61)
+
+
+def test_a_fault_of_the_world_breaks_nothing_of_ours() -> None:
+    times = BrokenTimes(recovers_within=seconds(2))
+    times.injected([Injected(1, "break", "alert-host", EPOCH, EPOCH + seconds(9), 0)])
+    assert times.within(EPOCH, LATER, WATCHED) == timedelta()
 
 
 async def test_what_is_done_long_after_it_was_due_is_late(recorder: Recorder) -> None:
@@ -111,7 +138,25 @@ async def test_a_host_that_was_dead_excuses_so_much_and_no_more(recorder: Record
     assert "due" not in broken(checked(recorder, [fault(50, 80)]), LATER)
     (what,) = broken(checked(recorder, [fault(50, 63)]), LATER)["due"]
     assert "late" in what
-    assert "due" in broken(checked(recorder, [fault(50, 80, "web")]), LATER)
+    for target, is_excused in (
+        ("log", True),
+        ("everybody", True),
+        ("web", False),
+        ("prober", False),
+        ("service-host", False),
+    ):
+        found = broken(checked(recorder, [fault(50, 80, target)]), LATER)
+        assert ("due" not in found) == is_excused, target
+
+
+async def test_who_owns_an_entity_by_the_placement_excuses_what_another_did_for_it(
+    recorder: Recorder,
+) -> None:
+    hosts = {"h2": (BucketRange(kind="alert"),), "h3": (BucketRange(kind="service"),)}
+    await recorder.append("placement/main", BucketsPlaced(epoch=1, hosts=hosts))
+    await escalated(recorder, 95)
+    assert "due" not in broken(checked(recorder, [fault(50, 80, "h2")]), LATER)
+    assert "due" in broken(checked(recorder, [fault(50, 80, "h3")]), LATER)
 
 
 async def test_a_clock_that_was_set_forward_makes_nobody_late(recorder: Recorder) -> None:
@@ -148,9 +193,34 @@ async def test_an_alert_that_reached_nobody_is_silent_unless_it_was_for_nobody(
     assert checker.invariants[4].exercised["outages told"] == 1
 
 
+@pytest.mark.parametrize(("after_seconds", "is_in_time"), [(15, True), (40, False)])
+async def test_people_are_told_within_the_time_that_there_is_for_it(
+    recorder: Recorder, after_seconds: float, is_in_time: bool
+) -> None:
+    outage = await an_outage(recorder, ("ops",))
+    recorder.now = outage.began + seconds(after_seconds)
+    await recorder.append("alert/db", AlertHeard(receivers=("ops",), status="firing"))
+    for faults, is_content in (([], is_in_time), ([fault(5, 20, "executor")], True)):
+        checker = checked(recorder, faults)
+        checker.out(outage)
+        assert ("due" not in broken(checker, LATER)) == is_content, faults
+
+
 async def test_an_outage_while_all_was_broken_may_have_been_missed(recorder: Recorder) -> None:
     outage = Outage("db", EPOCH + seconds(100), EPOCH + seconds(140))
-    for faults, is_silent in (([], True), ([fault(90, 125)], False), ([fault(90, 100)], True)):
+    hosts = {"alert-host": (BucketRange(kind="alert"),), "other": (BucketRange(kind="recovery"),)}
+    await recorder.append("placement/main", BucketsPlaced(epoch=1, hosts=hosts))
+    for faults, is_silent in (
+        ([], True),
+        ([fault(90, 125)], False),
+        ([fault(90, 100)], True),
+        ([fault(90, 125, "prober")], False),
+        ([fault(90, 125, "executor")], False),
+        ([fault(90, 125, "receiver")], False),
+        ([fault(90, 125, "everybody")], False),
+        ([fault(90, 125, "other")], True),
+        ([fault(90, 125, "web"), fault(90, 125, "worker-1"), fault(90, 125, "evaluator")], True),
+    ):
         checker = checked(recorder, faults)
         checker.out(outage)
         assert ("due" in broken(checker, LATER)) == is_silent, faults
