@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from actors.runtime.entity import Entity
+    from scenarios.checker.records import Source
     from scenarios.simulation.cluster import Cluster
     from scenarios.simulation.record import Record
 
@@ -55,7 +56,7 @@ class Ending:
         self._tell((await Store(log).load(ranges, cached=False)).values(), "rebuilt")
         self._tell((await Store(log).load(ranges)).values(), "from checkpoints")
 
-    def _tell(self, entities: Iterable[Entity], source: str) -> None:
+    def _tell(self, entities: Iterable[Entity], source: Source) -> None:
         for entity in entities:
             one = in_memory(entity)
             digest = one.digest.hex()

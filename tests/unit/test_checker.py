@@ -26,7 +26,7 @@ from events.placement import BucketRange, BucketsPlaced
 from events.policy import Order, PolicyAdvanced, SymptomSeen
 from events.service import ServiceProbeRequested
 from scenarios.checker.checker import Checker
-from scenarios.checker.records import Invoked, KnownState, Outage, Returned
+from scenarios.checker.records import Invoked, KnownState, Outage, Returned, Source
 from tests.checking import answered, broken, deliveries, fed
 from tests.history import EPOCH, Recorder
 from tests.memory_log import MemoryLog
@@ -234,12 +234,13 @@ def placed(**kinds: str) -> BucketsPlaced:
 async def test_who_owns_an_entity_knows_it_and_so_does_who_reads_the_log(past: Past) -> None:
     await past.append("placement/main", placed(h1="service", h2="alert"))
     await past.append(SERVICE, probe())
-    for source, host, is_forgotten in (
+    cases: tuple[tuple[Source, str, bool], ...] = (
         ("live", "h1", True),
         ("live", "h2", False),
         ("live", "h3", False),
         ("rebuilt", "", True),
-    ):
+    )
+    for source, host, is_forgotten in cases:
         checker = past.checker()
         checker.known(known_in(past, "placement/main", source, host))
         checker.asked((host,) if host else ())
@@ -251,7 +252,7 @@ async def test_who_owns_an_entity_knows_it_and_so_does_who_reads_the_log(past: P
     assert broken(checker, LATER) == {}
 
 
-def known_in(past: Past, address: str, source: str, host: str) -> KnownState:
+def known_in(past: Past, address: str, source: Source, host: str) -> KnownState:
     """Give what is rightly known of an entity."""
     entity = EntityAddress.parse(address)
     state = past.checker().folding.states[entity]

@@ -50,6 +50,14 @@ def recorder() -> Recorder:
     return Recorder(MemoryLog())
 
 
+def placed(**kinds: str) -> BucketsPlaced:
+    """Each host (`a_b` is host a-b) has all of one kind."""
+    hosts: dict[str, tuple[BucketRange, ...]] = {
+        host.replace("_", "-"): (BucketRange(kind=kind),) for host, kind in kinds.items()
+    }
+    return BucketsPlaced(epoch=1, hosts=hosts)
+
+
 async def escalated(recorder: Recorder, after_seconds: float) -> None:
     """An alert that must be told again after 60 s is told again after so many."""
     fired = fired_for("", ("ops",), tell_again_seconds=61)
@@ -152,8 +160,7 @@ async def test_a_host_that_was_dead_excuses_so_much_and_no_more(recorder: Record
 async def test_who_owns_an_entity_by_the_placement_excuses_what_another_did_for_it(
     recorder: Recorder,
 ) -> None:
-    hosts = {"h2": (BucketRange(kind="alert"),), "h3": (BucketRange(kind="service"),)}
-    await recorder.append("placement/main", BucketsPlaced(epoch=1, hosts=hosts))
+    await recorder.append("placement/main", placed(h2="alert", h3="service"))
     await escalated(recorder, 95)
     assert "due" not in broken(checked(recorder, [fault(50, 80, "h2")]), LATER)
     assert "due" in broken(checked(recorder, [fault(50, 80, "h3")]), LATER)
@@ -208,8 +215,7 @@ async def test_people_are_told_within_the_time_that_there_is_for_it(
 
 async def test_an_outage_while_all_was_broken_may_have_been_missed(recorder: Recorder) -> None:
     outage = Outage("db", EPOCH + seconds(100), EPOCH + seconds(140))
-    hosts = {"alert-host": (BucketRange(kind="alert"),), "other": (BucketRange(kind="recovery"),)}
-    await recorder.append("placement/main", BucketsPlaced(epoch=1, hosts=hosts))
+    await recorder.append("placement/main", placed(alert_host="alert", other="recovery"))
     for faults, is_silent in (
         ([], True),
         ([fault(90, 125)], False),
