@@ -16,6 +16,7 @@ from rich.logging import RichHandler
 from effects.recovery.process import ChildProcesses
 from standfast.cli.terminal import StateOption, err, fail, note
 from standfast.config.load import InvalidConfigurationError, Loaded, load_file, load_tree
+from standfast.doctor.words import translated
 from standfast.paths import StateDirectory
 from standfast.supervisor.foreground import EXPECTED, Foreground
 from standfast.supervisor.supervisor import Supervisor
@@ -68,6 +69,8 @@ async def _up(config: Path | None, address: str | None, state_dir: Path | None) 
         return 2
     except EXPECTED as error:
         fail(str(error))
+    except OSError as error:
+        fail(translated(str(error)))
 
 
 @contextlib.contextmanager

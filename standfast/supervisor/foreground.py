@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from nats.errors import Error as NatsError
+
 from actors.runtime.commands import NoAnswerError
 from effects.ending import end_tasks
-from events.log import LogFullError, LogUnavailableError
+from effects.secrets import SecretUnavailableError
+from events.log import LogFullError, LogLostEndError, LogUnavailableError
 from standfast.config.apply import NotAppliedError
 from standfast.config.load import InvalidConfigurationError, load_file
+from standfast.doctor.words import translated
 from standfast.supervisor.hosts import HostsFailedError
 from standfast.supervisor.keeping import StartFailedError
 from standfast.supervisor.readiness import NotReadyError, wait_until_ready
@@ -19,6 +24,7 @@ from standfast.supervisor.succession import become_successor, hear_signals, succ
 from standfast.upgrade_account import Account
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from standfast.supervisor.supervisor import Supervisor
@@ -28,10 +34,25 @@ EXPECTED = (
     HostsFailedError,
     NotAppliedError,
     NoAnswerError,
+    SecretUnavailableError,
     LogUnavailableError,
+    LogLostEndError,
     LogFullError,
 )
 """What may go wrong, with messages that are meant for people."""
+_FOREIGN = (NatsError, OSError, TimeoutError)
+"""What else may, in the words of others."""
+
+
+@contextmanager
+def _in_our_words() -> Iterator[None]:
+    """Say what others say as what it means. Raises one of `EXPECTED`."""
+    try:
+        yield
+    except EXPECTED:
+        raise
+    except _FOREIGN as error:
+        raise StartFailedError(translated(f"{type(error).__name__}: {error}")) from error
 
 
 @dataclass(slots=True)
@@ -94,7 +115,8 @@ class Foreground:
             Account(state="refused", reason=trouble).write(directory)
 
     async def _serve(self) -> None:
-        await self.supervisor.start()
+        with _in_our_words():
+            await self.supervisor.start()
         reading = asyncio.create_task(self._read_again())
         try:
             await self._say_when_ready()
@@ -122,7 +144,8 @@ class Foreground:
                 self.supervisor.said("the demo has no file to read again")
                 continue
             try:
-                facts = await self.supervisor.reload(load_file(self.config))
+                with _in_our_words():
+                    facts = await self.supervisor.reload(load_file(self.config))
                 self.supervisor.said(f"{self.config} is in force ({facts} changes)")
             except (InvalidConfigurationError, *EXPECTED) as error:
                 self.supervisor.said(f"not reloaded: {error}")

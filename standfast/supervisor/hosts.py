@@ -16,6 +16,7 @@ from actors.runtime.description import ask_host
 from actors.runtime.host import PLACEMENT_ADDRESS
 from actors.runtime.solo import SoloWriter
 from effects.recovery.child import Refused, Running
+from standfast.doctor.words import translated
 from standfast.paths import UnsafeDirectoryError, make_private, write_private
 from standfast.supervisor.layout import layout, owners
 from standfast.supervisor.ports import kept_port
@@ -179,7 +180,7 @@ class Hosts:
             await process.wait()
             return "the hosts could not be placed in time"
         lines = errors.decode(errors="replace").strip().splitlines()
-        return "" if process.returncode == 0 else (lines or ["the placer failed"])[-1]
+        return "" if process.returncode == 0 else translated((lines or ["the placer failed"])[-1])
 
     async def _ray_listens(self) -> bool:
         for _ in range(100):

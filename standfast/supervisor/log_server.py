@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from nats.errors import Error as NatsError
 
 from effects.recovery.child import Running
-from effects.secrets import resolve
+from effects.secrets import SecretUnavailableError, resolve
 from events.server import (
     ServerAddress,
     ServerUnusableError,
@@ -18,6 +18,7 @@ from events.server import (
     installed_version,
     prepare_server,
 )
+from standfast.doctor.words import translated
 from standfast.supervisor.keeping import StartFailedError, start_or_adopt
 from standfast.supervisor.ports import kept_port
 from standfast.supervisor.processes import LOG, log_spec
@@ -52,7 +53,10 @@ class LogServer:
     def prepare(self) -> ServerAddress:
         """Write what the server reads, and give its address. Raises `StartFailedError`."""
         if self.settings.url:
-            return ServerAddress(self.settings.url, resolve(self.settings.token))
+            try:
+                return ServerAddress(self.settings.url, resolve(self.settings.token))
+            except SecretUnavailableError as error:
+                raise StartFailedError(f"log.token: {error}") from error
         runs = isinstance(self.children.look(LOG), Running)
         port = kept_port(self.directory.log / "port", keep=runs)
         try:
@@ -87,6 +91,7 @@ async def _connected(address: ServerAddress) -> Client:
             return await connect(address, "supervisor")
         except (OSError, NatsError, TimeoutError) as error:
             if time.monotonic() > until:
-                reason = f"the log at {address.url} does not answer: {error}"
+                said = translated(f"{type(error).__name__}: {error}")
+                reason = f"the log at {address.url} does not answer: {said}"
                 raise StartFailedError(reason) from error
             await asyncio.sleep(0.05)

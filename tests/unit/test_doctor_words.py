@@ -46,6 +46,49 @@ def test_known_words_are_translated(said: str, meant: str) -> None:
     assert said[:50].strip() in translated(said)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "there is no room left for it",
+        "bedroom, ballroom and mushroom",
+        "listening on 127.0.0.1:10071",
+        "process 10047 ended",
+        "errno 2800",
+        "port 10039 is free",
+        "connection to server on socket failed: FATAL: role does not exist",
+        "psycopg.OperationalError: failed to connect to all servers of the database",
+        "curl: (7) Failed to connect to example.org port 443: no route to host",
+        "smtplib: failed to connect to mail.example.org",
+        "ERROR: permission denied for table orders",
+        "HTTP 413 Payload Too Large",
+        "the background worker of the queue died",
+        "530 5.7.0 authentication token expired",
+        "the tray is unavailable",
+    ],
+)
+def test_other_words_that_look_alike_are_not_blamed_on_what_is_ours(said: str) -> None:
+    assert meaning_of(said) == ""
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("OSError: [Errno 28] No space left on device: '/x'", "the disk is full"),
+        ("nats: ServerError: code=503 err_code=10023 description=''", "disk of the log"),
+        ("nats: BadRequestError: code=400 err_code=10071 description=''", "another writer"),
+        ("MemoryError", "memory"),
+        ("Out of memory: Killed process 7", "memory"),
+        ("systemd: service was killed by the OOM killer", "memory"),
+        ("PermissionError: [Errno 13] Permission denied: '/x'", "who owns it"),
+        ("bash: /x: Permission denied", "who owns it"),
+        ("grpc.StatusCode.UNAUTHENTICATED", "token"),
+        ("The worker died unexpectedly while executing this task.", "host's process"),
+    ],
+)
+def test_what_is_ours_is_known_by_its_context(said: str, meant: str) -> None:
+    assert meant in meaning_of(said)
+
+
 def test_unknown_words_stay_as_they_are() -> None:
     assert translated("something else entirely") == "something else entirely"
     assert len(translated("x" * 5000)) == 200
