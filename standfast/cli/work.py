@@ -15,7 +15,7 @@ from nats.js.errors import NotFoundError
 from actors.runtime.commands import NoAnswerError
 from effects.recovery.child import Running
 from effects.recovery.process import ChildProcesses
-from events.log import LogFullError, LogUnavailableError
+from events.log import LogFullError, LogLostEndError, LogUnavailableError
 from events.server import ServerUnusableError
 from projections.database import AlreadyWrittenError, sqlite_path
 from projections.reading import NotReadyError, Reading, projection_states
@@ -71,6 +71,8 @@ def speaking() -> Iterator[None]:
         yield
     except SPEAKING as error:
         fail(str(error))
+    except LogLostEndError as error:
+        fail(f"the log lost its end: {error}; `standfast verify` says what else")
     except NotFoundError:
         fail("the log has no streams yet; `standfast up` makes them")
     except (TimeoutError, NatsError) as error:
