@@ -29,19 +29,20 @@ from standfast.cli.terminal import (
 from standfast.cli.work import run, session
 from standfast.keeping.aftermath import bring_projections, write_down
 from standfast.keeping.checking import check_file
-from standfast.keeping.making import Made, NotBackedUpError, make_archive, make_backup
+from standfast.keeping.making import Made, make_archive, make_backup
 from standfast.keeping.place import open_place
 from standfast.keeping.restoring import Loss, NotRestoredError, Restore, Restored
 from standfast.keeping.sources import ArchiveSource, BackupSource, NotImportedError
+from standfast.keeping.trial import NotBackedUpError, only_backup
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
 
-    from events.log import Log
     from standfast.keeping.making import Progress
     from standfast.keeping.sources import Source
+    from standfast.session import Session
 
-    Maker = Callable[[Log, Path, Progress], Awaitable[Made]]
+    Maker = Callable[[Session, Path, Progress], Awaitable[Made]]
 
 T = TypeVar("T")
 EXIT_WOULD_LOSE = 3
@@ -79,7 +80,7 @@ def backup(
 
     Example: [bold]standfast log backup /var/backups/standfast.backup[/]
     """
-    _show_made("backup", _work(_make(file, state_dir, make_backup)), json=json)
+    _show_made("backup", _work(_make(file, state_dir, _backed_up)), json=json)
 
 
 @log.command()
@@ -92,7 +93,7 @@ def export(
 
     Example: [bold]standfast log export log.archive && standfast log check log.archive[/]
     """
-    _show_made("archive", _work(_make(file, state_dir, make_archive)), json=json)
+    _show_made("archive", _work(_make(file, state_dir, _archived)), json=json)
 
 
 @log.command()
@@ -175,7 +176,18 @@ async def _make(file: Path, given: Path | None, make: Maker) -> Made:
         fail(f"there is no folder {file.parent}", EXIT_USAGE)
     async with session(given) as opened:
         with phases() as told:
-            return await make(opened.log, file, told)
+            return await make(opened, file, told)
+
+
+async def _backed_up(opened: Session, file: Path, told: Progress) -> Made:
+    situation = opened.situation
+    log_directory = None if situation.configuration.log.url else situation.directory.log
+    with only_backup(situation.directory):
+        return await make_backup(opened.log, file, told, log_directory)
+
+
+async def _archived(opened: Session, file: Path, told: Progress) -> Made:
+    return await make_archive(opened.log, file, told)
 
 
 async def _restore(

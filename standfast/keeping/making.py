@@ -14,6 +14,13 @@ from events.log_backup import Backup, BackupEnding, BackupHeading, BackupWriter
 from events.snapshots import open_snapshot, restore_snapshot
 from events.state_stream import delete_state_stream
 from standfast.keeping.files import draft_of, whole_file
+from standfast.keeping.trial import (
+    ABANDONED_SECONDS,
+    NotBackedUpError,
+    Trial,
+    clear_trials,
+    see_that_there_is_room,
+)
 from standfast.kept_copy import KeptCopy
 from standfast.verification import Verifier, read_all
 
@@ -28,12 +35,6 @@ if TYPE_CHECKING:
     Progress = Callable[[str, float, float], None]
     """Told what is done, how much of it, and how much there is in all."""
 
-TRIAL_STREAM, TRIAL_SUBJECTS = "STANDFAST_TRIAL", "sftrial.>"
-
-
-class NotBackedUpError(Exception):
-    """There is no new backup; the message says why. An older file of the name is as it was."""
-
 
 @dataclass(frozen=True, slots=True)
 class Made:
@@ -46,11 +47,17 @@ class Made:
     bytes: int
 
 
-async def make_backup(log: Log, path: Path, progress: Progress) -> Made:
+async def make_backup(
+    log: Log, path: Path, progress: Progress, log_directory: Path | None = None
+) -> Made:
     """Write a backup, restore it under another name, read that through, and only then name it.
 
+    `log_directory` is given where the log is on this machine, and this is its only backup now.
     Raises `NotBackedUpError`, `SnapshotFailedError` and `OSError`.
     """
+    await clear_trials(log.client, ABANDONED_SECONDS if log_directory is None else 0)
+    size = (await log.client.jsm().stream_info(log.stream)).state.bytes
+    see_that_there_is_room(size, path.parent, *([log_directory] if log_directory else []))
     with whole_file(path) as file:
         writer = BackupWriter(file)
         await _take(log, writer, progress)
@@ -77,20 +84,19 @@ async def _try_out(
     log: Log, backup: Backup, progress: Progress
 ) -> tuple[BackupEnding, dict[str, Head]]:
     """Restore a backup beside the log, and read it from end to end."""
-    heading = backup.heading
-    await delete_state_stream(log.client, TRIAL_STREAM)
+    heading, trial = backup.heading, Trial()
     config = {
         **heading.config,
-        "name": TRIAL_STREAM,
-        "subjects": [TRIAL_SUBJECTS],
+        "name": trial.stream,
+        "subjects": [trial.subjects],
         "num_replicas": 1,
     }
     try:
         await restore_snapshot(log.client, config, heading.state, backup.chunks())
-        tried = Log(log.client, heading.identity, log.pace, TRIAL_STREAM)
+        tried = Log(log.client, heading.identity, log.pace, trial.stream)
         found, heads = await read_through(tried, "trying the backup out", progress)
     finally:
-        await delete_state_stream(log.client, TRIAL_STREAM)
+        await delete_state_stream(log.client, trial.stream)
     if found.count:
         raise NotBackedUpError(f"the log is damaged: {found.count} bad sequences")
     digests = {head.sequence: head.digest for head in heads.values()}

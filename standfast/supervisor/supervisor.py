@@ -22,6 +22,7 @@ from events.subjects import STOP_CHILDREN_SUBJECT
 from events.succession import watch_generation
 from standfast.config.apply import apply
 from standfast.keeping.disk_watch import DiskWatch
+from standfast.keeping.trial import clear_left_over
 from standfast.paths import StateDirectory, write_private
 from standfast.running import SUPERVISOR, say_build
 from standfast.runtime import Runtime
@@ -98,6 +99,8 @@ class Supervisor:
         self._client = await self._log_server.start(address)
         limits = self.loaded.configuration.log.limits()
         await ensure_streams(self._client, limits)
+        is_ours = not self.loaded.configuration.log.url
+        await clear_left_over(self._client, self.directory, is_ours=is_ours)
         self.log = await Log.open(self._client)
         self.said("the log is open")
         runtime = self._runtime(address)
