@@ -31,6 +31,14 @@ class Assignment:
         """What is the same however often this intent is handed over."""
         return named_in(generation_of(self.fence), f"{self.entity}#{self.intent.number}")
 
+    def environment(self) -> dict[str, str]:
+        """Give what a program is told of the wish that it follows from."""
+        return {
+            "STANDFAST_SERVICE": self.text("service"),
+            "STANDFAST_IDEMPOTENCY_KEY": self.key,
+            "STANDFAST_FENCE": str(self.fence),
+        }
+
     def text(self, name: str) -> str:
         """Give an argument as text; nothing where it is missing."""
         value = self.intent.arguments.get(name)

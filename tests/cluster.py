@@ -107,11 +107,13 @@ class Cluster:
             proxy.add(hold)
             self._holds.append((proxy, hold))
 
-    def heal(self) -> None:
-        """Let all pass again."""
+    def heal(self) -> int:
+        """Let all pass again; gives how many pieces were held."""
+        held = sum(hold.held for _, hold in self._holds)
         while self._holds:
             proxy, hold = self._holds.pop()
             proxy.remove(hold)
+        return held
 
     async def stop(self) -> None:
         """End all."""

@@ -1,4 +1,8 @@
-"""`process.start`, `process.stop`, `process.restart`: done twice they are as done once."""
+"""`process.start`, `process.stop`, `process.restart`: done twice they are as done once.
+
+A child that one of them starts has `STANDFAST_SERVICE`, `STANDFAST_IDEMPOTENCY_KEY` and
+`STANDFAST_FENCE` in its environment; one that is started with Standfast has none of them.
+"""
 
 from __future__ import annotations
 
@@ -74,7 +78,8 @@ class _ChildAction:
         if settings.process is None:
             name = assignment.intent.effect
             return Failed(f"{name} needs {service}.process, which is not set", permanent=True)
-        return child_spec(service, settings.process)
+        spec = child_spec(service, settings.process)
+        return spec if isinstance(spec, Failed) else _following_from(spec, assignment)
 
     async def undo(self, prepared: ChildSpec) -> bool:
         """A child that was stopped or started stays so."""
@@ -98,6 +103,12 @@ class _ChildAction:
         guard.step(f"stop {spec.name}")
         stopped = await self.children.stop(spec.name)
         return Failed(stopped.reason) if isinstance(stopped, Refused) else None
+
+
+def _following_from(spec: ChildSpec, assignment: Assignment) -> ChildSpec:
+    """Let a child know by its environment which wish it is started by."""
+    environment = {**spec.environment, **assignment.environment()}
+    return spec.model_copy(update={"environment": environment})
 
 
 class StartProcess(_ChildAction):

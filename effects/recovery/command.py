@@ -70,7 +70,7 @@ class RunCommand:
             return Failed(f"{service} has no recovery.command to run", permanent=True)
         if shutil.which(command[0]) is None:
             return Failed(f"the command {command[0]} was not found", permanent=True)
-        return Order(command, _environment(assignment, service))
+        return Order(command, _environment(assignment))
 
     async def run(self, prepared: Order, guard: Guard, progress: Progress) -> Result:
         """Run it to its end, or to the end of its time."""
@@ -91,12 +91,9 @@ class RunCommand:
         return False
 
 
-def _environment(assignment: Assignment, service: str) -> dict[str, str]:
-    return {name: os.environ[name] for name in INHERITED if name in os.environ} | {
-        "STANDFAST_SERVICE": service,
-        "STANDFAST_IDEMPOTENCY_KEY": assignment.key,
-        "STANDFAST_FENCE": str(assignment.fence),
-    }
+def _environment(assignment: Assignment) -> dict[str, str]:
+    inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    return inherited | assignment.environment()
 
 
 def _start(order: Order, deadline: float) -> subprocess.Popen[bytes]:

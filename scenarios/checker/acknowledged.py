@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from scenarios.checker.records import Invoked, Returned
 
 DONE, DUPLICATE, UNCHANGED = "done", "duplicate", "unchanged"
-ACCEPTED, REFUSED, UNCHANGING = "accepted", "refused", "unchanging"
+ACCEPTED, REFUSED, UNCHANGING, IN_ORDER = "accepted", "refused", "unchanging", "in order"
 _REFUSALS = frozenset({CommandDeclined.type, EntityParked.type})
 
 
@@ -28,16 +28,30 @@ class _Place:
     is_refusal: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """Of whom a worker asked something, and the highest sequence it knew of there just then."""
+
+    entity: str
+    worker: str
+    known: int
+
+
 @dataclass(slots=True)
 class Acknowledged(Invariant):
-    """Holds every answer against the one commit that has the command's facts."""
+    """Holds every answer against the one commit that has the command's facts.
+
+    What a worker asked for after it was answered something by the same entity comes after that.
+    """
 
     name: ClassVar[str] = "acknowledged"
-    claims: ClassVar[tuple[str, ...]] = (ACCEPTED, REFUSED, UNCHANGING)
+    claims: ClassVar[tuple[str, ...]] = (ACCEPTED, REFUSED, UNCHANGING, IN_ORDER)
     _next: int = 1
     _places: dict[str, _Place] = field(default_factory=dict)
     _asked: dict[str, str] = field(default_factory=dict)
     _open: dict[str, Returned] = field(default_factory=dict)
+    _questions: dict[str, _Question] = field(default_factory=dict)
+    _known: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def commit(self, landed: Landed) -> None:
         """Remember where each command's facts are; they are in one place, and none is missing."""
@@ -67,8 +81,11 @@ class Acknowledged(Invariant):
             self.broken(place.entity, place.sequence, what)
 
     def invoked(self, command: Invoked) -> None:
-        """Remember of whom it was asked."""
+        """Remember of whom it was asked, and what the worker knew of them by then."""
         self._asked[command.command_id] = command.entity
+        known = self._known.get((command.worker, command.entity), 0)
+        question = _Question(command.entity, command.worker, known)
+        self._questions[command.command_id] = question
         place = self._places.get(command.command_id)
         if place is not None and place.entity != command.entity:
             what = f"command {command.command_id} was asked of {command.entity}"
@@ -76,12 +93,30 @@ class Acknowledged(Invariant):
 
     def returned(self, answer: Returned) -> None:
         """Hold the answer against the log, now or when its commit is read."""
+        self._order(answer)
         if answer.kind == "unknown":
             return
         if answer.command_id in self._places:
             self._compare(answer)
         else:
             self._open[answer.command_id] = answer
+
+    def _order(self, answer: Returned) -> None:
+        """Only an answer that facts were committed says where they are.
+
+        That of a duplicate says how far its entity was by then, which is no less.
+        """
+        question = self._questions.pop(answer.command_id, None)
+        if question is None or answer.outcome not in (DONE, DUPLICATE):
+            return
+        if question.known:
+            self.exercise(IN_ORDER)
+            if answer.sequence <= question.known:
+                command = f"command {answer.command_id} was answered with {answer.sequence}"
+                what = f"{command}, and {question.known} was known before it was asked"
+                self.broken(question.entity, answer.sequence, what)
+        place = (question.worker, question.entity)
+        self._known[place] = max(self._known.get(place, 0), answer.sequence)
 
     def end(self, now: datetime) -> None:
         """What was answered by now has its facts by now, or none."""

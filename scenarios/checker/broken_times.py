@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from scenarios.checker.records import Injected
 
-OF_THE_WORLD = frozenset({"break"})
+OF_THE_WORLD = frozenset({"break", "break that lasts"})
 """Faults of the world: with these Standfast has to do, and nothing of it is broken."""
 
 RAY = frozenset({"ray", "raylet"})
@@ -86,7 +86,7 @@ class BrokenTimes:
 
     def injected(self, faults: Iterable[Injected]) -> None:
         """Take the faults of a journal."""
-        self._faults += [fault for fault in faults if fault.fault not in OF_THE_WORLD]
+        self._faults += [one for one in faults if one.effect and one.fault not in OF_THE_WORLD]
 
     def clock_stepped(self, seen: datetime, by: timedelta) -> None:
         """Take that a wall clock jumped: what it left out passed in no time."""

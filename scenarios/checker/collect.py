@@ -10,12 +10,14 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from nats.errors import Error as NatsError
 
 from actors.deciders import KINDS
 from actors.runtime.known_states import EntityInMemory, ask_states, in_memory
 from actors.runtime.store import Store
 from events.archive import ArchiveWriter, Heading
+from events.build import build_id
 from events.placement import BucketRange
 from events.subjects import STATE_SUBJECTS
 from scenarios.checker.run import ARCHIVE, RUN, STATES
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from events.log import Log
+    from scenarios.checker.records import Pace
 
 REST_SECONDS_MAX = 60.0
 RETRY_SECONDS = 0.5
@@ -32,12 +35,15 @@ RETRY_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class RunHeading:
-    """What a run says of itself; `must_exercise` names claims, and None means all of them."""
+    """What a run says of itself: see `RunFile`."""
 
     began: datetime
     seed: int | None = None
     settings: dict[str, Any] | None = None
     must_exercise: tuple[str, ...] | None = None
+    unrest: str = ""
+    pace: Pace | None = None
+    faults: int = 0
 
 
 async def collect(log: Log, hosts: Collection[str], heading: RunHeading, directory: Path) -> None:
@@ -85,6 +91,10 @@ def _write_heading(heading: RunHeading, hosts: Iterable[str], directory: Path) -
         "settings": heading.settings or {},
         "must_exercise": heading.must_exercise,
         "hosts": list(hosts),
+        "build": build_id(),
+        "unrest": heading.unrest,
+        "pace": None if heading.pace is None else msgspec.structs.asdict(heading.pace),
+        "faults": heading.faults,
     }
     (directory / RUN).write_text(json.dumps(content, indent=1))
 

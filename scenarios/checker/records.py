@@ -34,6 +34,7 @@ class Invoked:
     entity: str
     command: str
     monotonic: float
+    worker: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +55,8 @@ class Returned:
 class Delivery:
     """One entry of a receiver's ledger, written before it answered.
 
-    `fence` is the sequence of the commit that wished it; `subject` the alert, or the service that
-    an action was done to.
+    `fence` is the sequence of the commit that wished it, 0 where none did; `subject` the alert, or
+    the service that an action was done to.
     """
 
     receiver: str
@@ -64,11 +65,16 @@ class Delivery:
     subject: str
     status: str
     time: datetime
+    is_action: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Injected:
-    """One fault: wall-clock times, and how many commands were under way as it began."""
+    """One fault: wall-clock times, and how many commands were under way as it began.
+
+    `effect` is how much it did (processes hit, frames lost or held, calls that failed): a fault
+    that did nothing has 0, and proves and excuses nothing.
+    """
 
     number: int
     fault: str
@@ -76,6 +82,7 @@ class Injected:
     began: datetime
     ended: datetime | None
     in_flight: int
+    effect: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +116,8 @@ class _InvokeLine(Struct, tag_field="type", tag="invoke"):
     command: Name
     monotonic: float
 
-    def record(self) -> Invoked:
-        return Invoked(self.command_id, self.entity, self.command, self.monotonic)
+    def record(self, worker: str) -> Invoked:
+        return Invoked(self.command_id, self.entity, self.command, self.monotonic, worker)
 
 
 class _ReturnLine(Struct, tag_field="type"):
@@ -119,7 +126,8 @@ class _ReturnLine(Struct, tag_field="type"):
     sequence: Count
     monotonic: float
 
-    def record(self) -> Returned:
+    def record(self, worker: str) -> Returned:
+        del worker
         kind = self.__struct_config__.tag
         return Returned(kind, self.command_id, self.outcome, self.sequence, self.monotonic)  # type: ignore[arg-type]  # the tags are its three
 
@@ -146,7 +154,8 @@ class _LedgerLine(Struct):
 
     def record(self, receiver: str) -> Delivery:
         status = self.status or self.action
-        return Delivery(receiver, self.key, self.fence, self.alert, status, self.time)
+        action = bool(self.action)
+        return Delivery(receiver, self.key, self.fence, self.alert, status, self.time, action)
 
 
 class _OutageLine(Struct):
@@ -187,18 +196,44 @@ class _FaultLine(Struct):
     time: Moment
     in_flight: Count
     ended: float | None = None
+    effect: Count = 1
 
     def record(self) -> Injected:
         lasted = None if self.ended is None else timedelta(seconds=self.ended - self.began)
-        ended = None if lasted is None else self.time + lasted
-        return Injected(self.number, self.fault, self.target, self.time, ended, self.in_flight)
+        return Injected(
+            self.number,
+            self.fault,
+            self.target,
+            self.time,
+            None if lasted is None else self.time + lasted,
+            self.in_flight,
+            self.effect,
+        )
+
+
+class Pace(Struct, frozen=True):
+    """How many commands a second were to be sent while faults were injected, and how many were.
+
+    `skipped` are those that were not sent because too many were in flight.
+    """
+
+    asked_per_second: float
+    seconds: float
+    invoked: Count
+    skipped: Count
+
+    @property
+    def per_second(self) -> float:
+        """What was achieved."""
+        return self.invoked / self.seconds if self.seconds else 0.0
 
 
 class RunFile(Struct, frozen=True):
     """What a run says of itself, in its `run.json`.
 
     `must_exercise` names the claims that it was made for (`history: chain`), None for all of them;
-    `hosts` those that were asked for what they knew at the end.
+    `hosts` those that were asked for what they knew at the end; `build` is whose run it was, and
+    `unrest` what did not come to rest after it. `faults` is how many had to have an effect.
     """
 
     format: Literal[1]
@@ -208,6 +243,10 @@ class RunFile(Struct, frozen=True):
     settings: dict[str, Any]
     must_exercise: tuple[str, ...] | None = None
     hosts: tuple[str, ...] = ()
+    build: str = ""
+    unrest: str = ""
+    pace: Pace | None = None
+    faults: Count = 0
 
 
 _RUN = msgspec.json.Decoder(RunFile)
@@ -226,9 +265,19 @@ def read_run_file(path: Path) -> RunFile:
         raise UnusableRunError(f"{path.name}: {error}") from error
 
 
-def read_commands(path: Path) -> Iterator[Invoked | Returned]:
-    """Read a worker's history. Raises `UnusableRunError`, as all that follow do."""
-    return (line.record() for line in _read(path, _COMMANDS.decode))
+def read_commands(path: Path, worker: str = "") -> Iterator[Invoked | Returned]:
+    """Read a worker's history. Raises `UnusableRunError`, as all that follow do.
+
+    It is written as it happens, so its times only rise: with them the order of lines is that of
+    what was invoked and what returned.
+    """
+    before = 0.0
+    for line in _read(path, _COMMANDS.decode):
+        if line.monotonic < before:
+            what = f"{line.command_id} at {line.monotonic} is after {before}"
+            raise UnusableRunError(f"{path.name}: its times do not rise: {what}")
+        before = line.monotonic
+        yield line.record(worker)
 
 
 def read_ledger(path: Path, receiver: str) -> Iterator[Delivery]:

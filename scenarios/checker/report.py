@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from msgspec import structs
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from scenarios.checker.invariant import Invariant, Violation
-    from scenarios.checker.records import Injected
+    from scenarios.checker.records import Injected, Pace
 
 SHOWN_MAX = 20
 
@@ -64,6 +66,13 @@ class Report:
     faults: tuple[Injected, ...]
     findings: tuple[Finding, ...]
     problems: tuple[str, ...] = ()
+    build: str = ""
+    pace: Pace | None = None
+
+    @property
+    def done(self) -> tuple[Injected, ...]:
+        """Give the faults that did anything."""
+        return tuple(one for one in self.faults if one.effect)
 
     @property
     def is_clean(self) -> bool:
@@ -75,30 +84,48 @@ class Report:
         return {
             "clean": self.is_clean,
             "seed": self.seed,
+            "build": self.build,
             "commits": self.commits,
-            "faults": [
-                {
-                    "number": one.number,
-                    "fault": one.fault,
-                    "target": one.target,
-                    "in_flight": one.in_flight,
-                }
-                for one in self.faults
-            ],
+            "pace": self._pace_as_json(),
+            "faults": [_fault_as_json(one) for one in self.done],
+            "without_effect": [_fault_as_json(one) for one in self.faults if not one.effect],
             "problems": list(self.problems),
             "invariants": [asdict(finding) for finding in self.findings],
         }
 
+    def _pace_as_json(self) -> dict[str, float] | None:
+        if self.pace is None:
+            return None
+        return {**structs.asdict(self.pace), "per_second": round(self.pace.per_second, 1)}
+
     def lines(self) -> Iterator[str]:
         """Give the report in lines."""
         for one in self.faults:
-            yield f"{one.number:5d}  {one.fault} {one.target}: {one.in_flight} commands in flight"
+            effect = "" if one.effect else ", without effect"
+            flying = f"{one.in_flight} commands in flight{effect}"
+            yield f"{one.number:5d}  {one.fault} {one.target}: {flying}"
+        yield from self.summary()
+
+    def summary(self) -> Iterator[str]:
+        """Give the report in lines, without the faults."""
         seed = "" if self.seed is None else f"seed {self.seed}, "
-        yield f"{seed}{len(self.faults)} faults, {self.commits} commits"
+        build = f", build {self.build}" if self.build else ""
+        idle = len(self.faults) - len(self.done)
+        beside = f" and {idle} without effect" if idle else ""
+        yield f"{seed}{len(self.done)} faults{beside}, {self.commits} commits{build}"
+        if self.pace is not None:
+            sent = f"{self.pace.invoked} commands in {self.pace.seconds:.0f} s"
+            each = f"{self.pace.per_second:.1f} of {self.pace.asked_per_second:g} a second"
+            yield f"{sent}, {each}, {self.pace.skipped} skipped"
         for finding in self.findings:
             yield from _lines_of(finding)
         yield from self.problems
         yield "clean" if self.is_clean else "NOT clean"
+
+
+def _fault_as_json(fault: Injected) -> dict[str, Any]:
+    names = ("number", "fault", "target", "in_flight", "effect")
+    return {name: getattr(fault, name) for name in names}
 
 
 def _lines_of(finding: Finding) -> Iterator[str]:

@@ -24,7 +24,8 @@ from scenarios.checker.records import (
 from scenarios.checker.report import Report, UnknownClaimError, claims_of, findings_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from events.identity import LogIdentity
@@ -37,6 +38,9 @@ OUTAGES, STATES = "outages.jsonl", "states.jsonl"
 LATE_SECONDS, DETECTED_SECONDS = "late_seconds", "detected_seconds"
 """Settings of a run: how much later than due something may be done in it, and how long an outage
 may last before it must be known: longer where probers are hurt."""
+
+PACE_SHARE_MIN = 0.9
+"""Where fewer commands were sent than this share of what was asked for, the run proves less."""
 
 RECORDS = {
     "acknowledged: ": "commands-*.jsonl",
@@ -66,7 +70,7 @@ def check_run(directory: Path) -> Report:
     )
     checker.journal(faults, run.began)
     commits = _read_log(directory / ARCHIVE, checker)
-    _read_records(directory, checker)
+    _read_records(directory, run.ended, checker)
     checker.asked(run.hosts)
     checker.end(run.ended)
     return Report(
@@ -74,7 +78,9 @@ def check_run(directory: Path) -> Report:
         commits=commits,
         faults=tuple(faults),
         findings=_findings(checker, run),
-        problems=tuple(_problems(faults)),
+        problems=tuple(_problems(run, faults)),
+        build=run.build,
+        pace=run.pace,
     )
 
 
@@ -96,11 +102,23 @@ def _findings(checker: Checker, run: RunFile) -> tuple[Finding, ...]:
         raise UnusableRunError(f"{RUN}: must_exercise: {error}") from error
 
 
-def _problems(faults: Iterable[Injected]) -> Iterator[str]:
+def _problems(run: RunFile, faults: Sequence[Injected]) -> Iterator[str]:
     """Say why a run proves less than it seems to."""
+    if run.unrest:
+        yield f"it did not come to rest: {run.unrest}"
     for one in faults:
         if one.ended is None:
             yield f"fault {one.number} ({one.fault} {one.target}) was never healed"
+    done = [one for one in faults if one.effect]
+    if len(done) < run.faults:
+        yield f"{len(done)} faults had an effect, {run.faults} were asked for"
+    if run.pace is None:
+        return
+    if run.pace.per_second < PACE_SHARE_MIN * run.pace.asked_per_second:
+        asked = f"{run.pace.asked_per_second:g} were asked for"
+        yield f"{run.pace.per_second:.1f} commands a second were sent, {asked}"
+    if not any(one.in_flight for one in done):
+        yield "no command was in flight at any fault: nothing is proven"
 
 
 def _seconds(run: RunFile, setting: str, default: timedelta) -> timedelta:
@@ -115,16 +133,17 @@ def read_run(directory: Path) -> RunFile:
     return read_run_file(directory / RUN)
 
 
-def _read_records(directory: Path, checker: Checker) -> None:
+def _read_records(directory: Path, ended: datetime, checker: Checker) -> None:
     """Give the checker what workers, receivers and the world wrote, and what hosts knew."""
     for path in sorted(directory.glob("commands-*.jsonl")):
-        for line in read_commands(path):
+        for line in read_commands(path, path.stem.removeprefix("commands-")):
             checker.invoked(line) if isinstance(line, Invoked) else checker.returned(line)
     for path in sorted(directory.glob("ledger-*.jsonl")):
         receiver = path.stem.removeprefix("ledger-")
         checker.ledger(receiver)
         for delivery in read_ledger(path, receiver):
-            checker.delivered(delivery)
+            if delivery.time <= ended:  # what was told while all was taken down is no part of it
+                checker.delivered(delivery)
     for state in read_states(directory / STATES):
         checker.known(state)
     for outage in read_outages(directory / OUTAGES):

@@ -19,6 +19,7 @@ from events.effect import (
     Intent,
 )
 from scenarios.checker.invariant import Invariant
+from scenarios.checker.told_without_log import ToldWithoutLog
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 NOTIFY = "notify"
 ENDED, DELIVERED, ACTED, IN_TIME = "ended", "delivered", "acted", "in time"
 DENIED, ALTERNATING, TOLD_OVER = "denied", "alternating", "told it is over"
+WITHOUT_LOG = "told without the log"
 _ENDS = (EffectSucceeded, EffectFailed, EffectCancelled, EffectOutcomeUnknown)
 
 
@@ -40,7 +42,9 @@ class _Wish:
     entity: str
     intent: Intent
     sequence: int
+    wished: datetime
     end: Event | None = None
+    ended: datetime | None = None
     deliveries: int = 0
 
     @property
@@ -79,6 +83,7 @@ class World(Invariant):
         DENIED,
         ALTERNATING,
         TOLD_OVER,
+        WITHOUT_LOG,
     )
     skew: timedelta = SKEW
     _wishes: dict[tuple[str, int], _Wish] = field(default_factory=dict)
@@ -92,11 +97,14 @@ class World(Invariant):
     receivers: set[str] = field(default_factory=set)
     """Those whose ledgers are known: only of them is it known what they did not see."""
     _actions: set[str] = field(default_factory=set)
+    _unwished: dict[str, list[datetime]] = field(default_factory=lambda: defaultdict(list))
+    _without_log: ToldWithoutLog = field(default_factory=ToldWithoutLog)
 
     def commit(self, landed: Landed) -> None:
         """Open an intent, or end it: once."""
         for envelope in landed.envelopes:
             event = envelope.event
+            self._without_log.note(envelope)
             if isinstance(event, EffectIntended):
                 self._wished(landed, event.intent)
             elif isinstance(event, _ENDS):
@@ -104,7 +112,7 @@ class World(Invariant):
 
     def _wished(self, landed: Landed, intent: Intent) -> None:
         key = (landed.entity, intent.number)
-        wish = _Wish(landed.entity, intent, landed.sequence)
+        wish = _Wish(landed.entity, intent, landed.sequence, landed.stored.commit.decided)
         if key in self._wishes:
             self.broken(wish.name, landed.sequence, "it is wished under a number that was taken")
         self._wishes[key] = self._open[key] = wish
@@ -119,7 +127,7 @@ class World(Invariant):
             what = "it has a second end" if known else "it ends and was never wished"
             self.broken(f"{landed.entity}#{number}", landed.sequence, what)
             return
-        wish.end = end
+        wish.end, wish.ended = end, landed.stored.commit.decided
         self.exercise(ENDED)
 
     def ledger(self, receiver: str) -> None:
@@ -129,15 +137,18 @@ class World(Invariant):
     def delivered(self, delivery: Delivery) -> None:
         """Hold a delivery against its intent; one whose commit was not read yet waits for it.
 
-        What has no fence was told without the log, and needs no intent.
+        A notice without a fence was told without the log; an action without one was done by
+        whoever does such things of itself, as an executor that starts its children.
         """
         self.receivers.add(delivery.receiver)
-        if not delivery.fence:
-            return
         if delivery.fence in self._by_fence:
             self._match(delivery)
-        else:
+        elif delivery.fence:
             self._early.append(delivery)
+        elif delivery.is_action:
+            self._unwished[delivery.subject].append(delivery.time)
+        else:
+            self._without_log.delivered(delivery)
 
     def _match(self, delivery: Delivery) -> None:
         wish = self._wish_of(delivery)
@@ -161,6 +172,7 @@ class World(Invariant):
     def _wish_of(self, delivery: Delivery) -> _Wish | None:
         for wish in self._by_fence.get(delivery.fence, ()):
             same = wish.subject == delivery.subject
+            same = same and delivery.is_action == (wish.intent.effect != NOTIFY)
             if wish.intent.effect == NOTIFY:
                 status = (wish.text("status"), wish.text("receiver"))
                 same = same and status == (delivery.status, delivery.receiver)
@@ -200,6 +212,7 @@ class World(Invariant):
         for delivery in self._early:
             self._match(delivery)
         self._early.clear()
+        self._compare_without_log()
         for wish in self._open.values():
             if now >= wish.intent.deadline + self.skew:
                 self.broken(wish.name, wish.sequence, f"{wish.intent.effect} never came to an end")
@@ -208,6 +221,14 @@ class World(Invariant):
                 self._compare(wish)
         for (alert, receiver), heard in self._heard.items():
             self._compare_last(alert, receiver, heard)
+
+    def _compare_without_log(self) -> None:
+        self.exercised[WITHOUT_LOG] += self._without_log.count
+        for delivery in self._without_log.unknown_to_the_log():
+            where = f"{delivery.receiver}: {delivery.key}"
+            self.broken(where, 0, "it was told without the log, and the log does not know it")
+        for what, sequence in self._without_log.never_heard(self.receivers):
+            self.broken("platform", sequence, f"{what}, says the log, and never was")
 
     def _is_witnessed(self, wish: _Wish) -> bool:
         """Say whether somebody would have written it down if it was done."""
@@ -218,12 +239,25 @@ class World(Invariant):
     def _compare(self, wish: _Wish) -> None:
         """Hold an end against the ledgers; a failed action may have done a part of its work."""
         if isinstance(wish.end, EffectSucceeded):
+            if self._was_done_meanwhile(wish):
+                return
             self.exercise(DELIVERED if wish.intent.effect == NOTIFY else ACTED)
             if not wish.deliveries:
                 what = f"{wish.about} is said to be done, and never was"
                 self.broken(wish.name, wish.sequence, what)
         elif wish.intent.effect == NOTIFY and _denies(wish.end):
             self._compare_denied(wish)
+
+    def _was_done_meanwhile(self, wish: _Wish) -> bool:
+        """Say whether an action has nobody's key, and was done of itself while it was wished.
+
+        An executor that is started anew starts the children that do not run, also one that its
+        predecessor was about to.
+        """
+        if wish.deliveries or wish.intent.effect == NOTIFY or wish.ended is None:
+            return False
+        first, last = wish.wished - self.skew, wish.ended + self.skew
+        return any(first <= time <= last for time in self._unwished[wish.subject])
 
     def _compare_denied(self, wish: _Wish) -> None:
         self.exercise(DENIED)

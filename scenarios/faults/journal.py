@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from scenarios.faults.injectors.base import Fault
-    from scenarios.faults.recorded import Recorded
+    from scenarios.faults.injectors.base import Begun, Fault, Healed
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +28,7 @@ class Injected:
     time: str
     in_flight: int
     ended: float | None = None
+    effect: int = 1
     detail: str = ""
 
     def as_text(self) -> str:
@@ -46,25 +46,27 @@ class Journal:
         self._told = told
         self.injected: list[Injected] = []
 
-    def begin(self, fault: Fault, processes: list[Recorded], in_flight: int) -> Injected:
+    def begin(self, fault: Fault, begun: Begun) -> Injected:
         """Write down that a fault is in force."""
         entry = Injected(
             number=len(self.injected) + 1,
             fault=fault.name,
             target=fault.target,
-            pids=tuple(process.pid for process in processes),
+            pids=tuple(process.pid for process in begun.processes),
             began=time.monotonic(),
             time=datetime.now(UTC).isoformat(),
-            in_flight=in_flight,
+            in_flight=begun.in_flight,
         )
         self.injected.append(entry)
         self._lines.write(asdict(entry))
         self._told(entry)
         return entry
 
-    def heal(self, entry: Injected, detail: str) -> None:
-        """Write down that it is over."""
-        self._lines.write(asdict(replace(entry, ended=time.monotonic(), detail=detail)))
+    def heal(self, entry: Injected, healed: Healed) -> None:
+        """Write down that it is over, and what it did."""
+        ended = replace(entry, ended=time.monotonic(), effect=healed.effect, detail=healed.detail)
+        self.injected[entry.number - 1] = ended
+        self._lines.write(asdict(ended))
 
     def close(self) -> None:
         """Close the file."""

@@ -6,7 +6,8 @@ import json
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from scenarios.faults.run import Ran, RunSettings, run_faults
+from events.build import build_id
+from scenarios.faults.run import RunSettings, run_faults
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -35,8 +36,9 @@ class Part:
 async def run_parts(
     settings: RunSettings, parts: int, directory: Path, told: Callable[[Injected], None]
 ) -> AsyncIterator[Part]:
-    """Run so many parts with seeds that follow each other; those with a report are only read.
+    """Run so many parts with seeds that follow each other.
 
+    Those that this build ran with the same settings have a report, and are only read.
     Raises `StandFailedError`.
     """
     for number in range(parts):
@@ -47,35 +49,16 @@ async def run_parts(
             yield Part(place, kept, is_new=False)
             continue
         ran = await run_faults(own, place, told)
-        content = _content(ran)
+        content = {**ran.report.as_json(), "settings": asdict(ran.settings)}
         (place / REPORT).write_text(json.dumps(content, indent=1))
-        yield Part(place, content, is_new=True, lines=tuple(_lines(ran)))
+        yield Part(place, content, is_new=True, lines=tuple(ran.report.summary()))
 
 
 def _kept(place: Path, settings: RunSettings) -> dict[str, Any] | None:
-    """Give the report of a part that was run with the same settings before."""
+    """Give the report of a part that was run with the same settings and by the same build."""
     try:
         content: dict[str, Any] = json.loads((place / REPORT).read_bytes())
     except (OSError, ValueError):
         return None
-    return content if content.get("settings") == asdict(settings) else None
-
-
-def _content(ran: Ran) -> dict[str, Any]:
-    return {
-        **ran.report.as_json(),
-        "clean": ran.is_clean,
-        "unrest": ran.unrest,
-        "in_flight": ran.in_flight,
-        "settings": asdict(ran.settings),
-    }
-
-
-def _lines(ran: Ran) -> list[str]:
-    """Give the report in lines, without those of the faults, which were told as they began."""
-    lines = [*ran.report.lines()][len(ran.report.faults) :]
-    if ran.unrest:
-        lines.append(f"it did not come to rest: {ran.unrest}")
-    if not ran.in_flight:
-        lines.append("no command was in flight at any fault: nothing is proven")
-    return lines
+    key = (content.get("settings"), content.get("build"))
+    return content if key == (asdict(settings), build_id()) else None

@@ -22,6 +22,8 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "shop": ("api", "cache"),
 }
 """Each service that may be killed, and what it needs."""
+STARTS = "ledger-starts.jsonl"
+"""Where services write down that they start, in the run's directory."""
 QUIET = tuple(f"quiet-{number:02d}" for number in range(24))
 """Services that nothing happens to but being asked for a probe."""
 ATTEMPTS_MAX = 20
@@ -53,7 +55,7 @@ class Ports:
 def write_configuration(path: Path, ports: Ports, log_port: int, token: Path) -> None:
     """Write the configuration of a run, with its log behind a port; JSON is YAML."""
     pid_file = path.with_name("run.pid")
-    services = {name: _service(name, ports) for name in NEEDS}
+    services = {name: _service(name, ports, path.parent) for name in NEEDS}
     quiet = {"checks": [{"kind": "process", "pid_file": str(pid_file), "interval_seconds": 5}]}
     content = {
         "platform": {"name": "faults"},
@@ -67,10 +69,22 @@ def write_configuration(path: Path, ports: Ports, log_port: int, token: Path) ->
     path.write_text(json.dumps(content, indent=1))
 
 
-def _service(name: str, ports: Ports) -> dict[str, Any]:
+def refusal_of(home: Path, service: str) -> Path:
+    """Give the file that keeps a service from starting for as long as it is there."""
+    return home / f"{service}.refused"
+
+
+def _service(name: str, ports: Ports, home: Path) -> dict[str, Any]:
     """Describe one service: how it is looked at, run, and mended."""
     port, needs = ports.services[name], [str(ports.services[one]) for one in NEEDS[name]]
-    command = [sys.executable, "-m", "scenarios.faults.service", "--port", str(port)]
+    options = {
+        "name": name,
+        "port": port,
+        "ledger": home.parent / STARTS,
+        "refusal": refusal_of(home, name),
+    }
+    flags = [text for key, value in options.items() for text in (f"--{key}", str(value))]
+    command = [sys.executable, "-m", "scenarios.faults.service", *flags]
     check = {
         "kind": "http",
         "url": f"http://{HOST}:{port}/",

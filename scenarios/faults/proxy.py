@@ -24,7 +24,8 @@ BOTH: tuple[Way, ...] = ("to server", "to client")
 class Loss:
     """Lose the answers to what a client publishes under a prefix: the next `left`, or a share.
 
-    What is published passes: only its publisher never hears of it.
+    Only to what holds `needle`, where one is given. What is published passes: only its publisher
+    never hears of it.
     """
 
     client: str = EVERYBODY
@@ -32,33 +33,41 @@ class Loss:
     left: int | None = 1
     share: float = 1.0
     chance: random.Random = field(default_factory=lambda: random.Random(0))  # noqa: S311
+    needle: bytes = b""
     lost: int = 0
 
     def takes(self, client: str, frame: Frame) -> bool:
         """Say whether the answer to this publish is to be lost, and count it."""
         if self.left == 0 or not frame.reply or not frame.subject.startswith(self.prefix):
             return False
-        if self.client not in (EVERYBODY, client) or self.chance.random() >= self.share:
+        if self.client not in (EVERYBODY, client) or self.needle not in frame.raw:
+            return False
+        if self.chance.random() >= self.share:
             return False
         if self.left is not None:
             self.left -= 1
         return True
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Hold:
-    """Let nothing of a client pass in some directions; it is kept, and passes later."""
+    """Let nothing of a client pass in some directions; it is kept, and passes later.
+
+    `held` counts the pieces that came and did not pass at once.
+    """
 
     client: str = EVERYBODY
     ways: tuple[Way, ...] = BOTH
+    held: int = 0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Delay:
-    """Let everything of a client pass so much later."""
+    """Let everything of a client pass so much later; `delayed` counts the pieces."""
 
+    client: str
     seconds: float
-    client: str = EVERYBODY
+    delayed: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -144,8 +153,8 @@ class NatsProxy:
         return len(links)
 
     def clients(self) -> list[str]:
-        """Give the names of who is connected."""
-        return sorted({link.client for link in self._links if link.client})
+        """Give the names of who is connected, each as often as it is."""
+        return sorted(link.client for link in self._links if link.client)
 
     def _wake(self) -> None:
         self._changed.set()
@@ -229,18 +238,27 @@ class NatsProxy:
         return loss is not None
 
     async def _wait(self, link: _Link, way: Way) -> None:
-        seconds = sum(
-            rule.seconds
+        delays = [
+            rule
             for rule in self.rules
             if isinstance(rule, Delay) and rule.client in (EVERYBODY, link.client)
-        )
-        if seconds:
-            await asyncio.sleep(seconds)
-        while self._holds(link, way):
+        ]
+        for delay in delays:
+            delay.delayed += 1
+        if delays:
+            await asyncio.sleep(sum(delay.seconds for delay in delays))
+        counted: set[Hold] = set()
+        while holds := self._holds(link, way):
+            for hold in holds - counted:
+                hold.held += 1
+            counted |= holds
             await self._changed.wait()
 
-    def _holds(self, link: _Link, way: Way) -> bool:
-        return any(
-            isinstance(rule, Hold) and way in rule.ways and rule.client in (EVERYBODY, link.client)
+    def _holds(self, link: _Link, way: Way) -> set[Hold]:
+        return {
+            rule
             for rule in self.rules
-        )
+            if isinstance(rule, Hold)
+            and way in rule.ways
+            and rule.client in (EVERYBODY, link.client)
+        }

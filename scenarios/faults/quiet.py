@@ -11,15 +11,21 @@ import aiohttp
 from actors.runtime.description import ask_host
 from actors.runtime.store import Store
 from events.placement import BucketRange
+from scenarios.checker.broken_times import RAY, RESTARTED_WITHIN
+from scenarios.checker.due import LATE
 from scenarios.faults.stand import HOSTS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from scenarios.faults.journal import Injected
     from scenarios.faults.stand import Stand
 
 LOOK_SECONDS = 0.5
 REST_SECONDS = 5.0
 QUIET_SECONDS_MAX = 180.0
 INTENDING = ("alert", "recovery")
+RECOVERY_SECONDS_MAX = 120.0
 
 
 async def unrest_after(stand: Stand, timeout_seconds: float = QUIET_SECONDS_MAX) -> str:
@@ -40,8 +46,38 @@ async def unrest_after(stand: Stand, timeout_seconds: float = QUIET_SECONDS_MAX)
         await asyncio.sleep(LOOK_SECONDS)
 
 
+async def wait_recovered(stand: Stand, faults: Sequence[Injected]) -> None:
+    """Wait until no fault is an excuse any more, and all is well; not for ever."""
+    since = max((_excused_until(fault) for fault in faults), default=0.0)
+    await asyncio.sleep(max(0.0, since - time.monotonic()))
+    until = time.monotonic() + RECOVERY_SECONDS_MAX
+    while await _unwell(stand):
+        if time.monotonic() > until:
+            return
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+def _excused_until(fault: Injected) -> float:
+    recovers = RESTARTED_WITHIN if fault.target in RAY else LATE
+    return (fault.ended or fault.began) + recovers.total_seconds()
+
+
 async def _unrest(stand: Stand) -> str:
     """Say what is not quiet yet; nothing where all is."""
+    if unwell := await _unwell(stand):
+        return unwell
+    for kind, state in (("alerts", "firing"), ("alerts", "acknowledged"), ("incidents", "open")):
+        try:
+            found = (await stand.get(f"/api/{kind}?state={state}"))[kind]
+        except (aiohttp.ClientError, TimeoutError) as error:
+            return f"the web does not answer: {error}"
+        if found:
+            return f"{len(found)} {kind} are {state}, one is {found[0]}"
+    return ""
+
+
+async def _unwell(stand: Stand) -> str:
+    """Say what of the platform or of Standfast is not well; nothing where all is."""
     assert stand.client is not None, "the stand has started"
     if stand.outages.open:
         return f"{', '.join(stand.outages.open)} down"
@@ -50,19 +86,11 @@ async def _unrest(stand: Stand) -> str:
         if not (described.answered and described.ready):
             return f"{name} is not ready"
     try:
-        return await _told_by_web(stand)
+        services = (await stand.get("/api/services"))["services"]
     except (aiohttp.ClientError, TimeoutError) as error:
         return f"the web does not answer: {error}"
-
-
-async def _told_by_web(stand: Stand) -> str:
-    services = (await stand.get("/api/services"))["services"]
-    if unwell := [one["name"] for one in services if one["state"] != "healthy"]:
-        return f"{', '.join(unwell)} not healthy"
-    for kind, state in (("alerts", "firing"), ("alerts", "acknowledged"), ("incidents", "open")):
-        if found := (await stand.get(f"/api/{kind}?state={state}"))[kind]:
-            return f"{len(found)} {kind} are {state}, one is {found[0]}"
-    return ""
+    unwell = [one["name"] for one in services if one["state"] != "healthy"]
+    return f"{', '.join(unwell)} not healthy" if unwell else ""
 
 
 async def _unfinished(stand: Stand) -> str:

@@ -1,6 +1,6 @@
 """A webhook receiver whose ledger knows each delivery before it is answered.
 
-Run as `python -m scenarios.faults.receiver --name NAME --port PORT --ledger FILE`.
+Run as `python -m scenarios.faults.receiver --port PORT --ledger FILE`.
 """
 
 from __future__ import annotations

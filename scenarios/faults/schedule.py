@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from scenarios.faults.proxy import Way
 
 SECONDS_MAX = 6.0
+OUTAGE_SECONDS = 25.0
 DECIDING = ("service-host", "alert-host", "recovery-host", "coordinator")
 SPEAKING = (*HOSTS, "executor", "evaluator", "projector", "worker-1", "worker-2")
 INTENDING = ("alert-host", "recovery-host")
@@ -69,7 +70,8 @@ def _hold_back(chance: random.Random) -> Fault:
 
 
 def _slow(chance: random.Random) -> Fault:
-    return Slow(chance.uniform(0.005, 0.2), _somebody(chance))
+    seconds = chance.uniform(0.005, 0.2)
+    return Slow(_somebody(chance), seconds)
 
 
 DRAWS: tuple[tuple[float, Callable[[random.Random], Fault]], ...] = (
@@ -107,6 +109,11 @@ class Schedule:
         weights = [weight for weight, _ in DRAWS]
         make = self._chance.choices([make for _, make in DRAWS], weights)[0]
         return Drawn(make(self._chance), self._chance.uniform(0.2, SECONDS_MAX))
+
+    def outage(self) -> Drawn:
+        """Draw a service that fails and stays so, for longer than may go unnoticed."""
+        fault = Break(self._chance.choice(tuple(NEEDS)), lasts=True)
+        return Drawn(fault, OUTAGE_SECONDS)
 
     def pause(self, mean_seconds: float) -> float:
         """Draw how long to wait before the next fault, about so long."""

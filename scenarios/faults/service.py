@@ -1,6 +1,8 @@
 """A small real service: it answers 200 while it lives and reaches what it needs, and 503 else.
 
-Run as `python -m scenarios.faults.service --port PORT [--needs PORT ...]`.
+Run as `python -m scenarios.faults.service --name NAME --port PORT --ledger FILE --refusal FILE
+[--needs PORT ...]`. Each start is written into the ledger, with the key and the fence of the wish
+that it follows from, if any; then, where there is a refusal, it ends at once.
 """
 
 from __future__ import annotations
@@ -8,9 +10,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import os
 import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from scenarios.faults.lines import JsonLines
 
 HOST = "127.0.0.1"
+STARTED = "start"
 REACH_SECONDS = 0.5
 REQUEST_BYTES_MAX = 8_192
 _ANSWERS = {
@@ -46,12 +54,33 @@ async def serve(port: int, needs: list[int]) -> None:
     await server.serve_forever()
 
 
+def _enter(ledger: Path, name: str) -> None:
+    """Write a start down, as the one that a wish led to, or as one that nobody wished."""
+    lines = JsonLines(ledger)
+    lines.write(
+        {
+            "key": os.environ.get("STANDFAST_IDEMPOTENCY_KEY", ""),
+            "fence": int(os.environ.get("STANDFAST_FENCE", "0")),
+            "alert": name,
+            "action": STARTED,
+            "time": datetime.now(UTC).isoformat(),
+        }
+    )
+    lines.close()
+
+
 def main() -> int:
-    """Serve until told to stop."""
+    """Serve until told to stop; 1 where it is refused to start."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--name", required=True)
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--ledger", type=Path, required=True)
+    parser.add_argument("--refusal", type=Path, required=True)
     parser.add_argument("--needs", type=int, nargs="*", default=[])
     given = parser.parse_args()
+    _enter(given.ledger, given.name)
+    if given.refusal.exists():
+        return 1
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(serve(given.port, given.needs))
     return 0

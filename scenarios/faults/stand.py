@@ -19,7 +19,14 @@ from events.server import connect, prepare_server, server_command
 from scenarios.faults.in_flight import counts_in
 from scenarios.faults.kept import Kept
 from scenarios.faults.outages import Outages
-from scenarios.faults.platform import NEEDS, QUIET, ROOT, Ports, write_configuration
+from scenarios.faults.platform import (
+    NEEDS,
+    QUIET,
+    ROOT,
+    Ports,
+    refusal_of,
+    write_configuration,
+)
 from scenarios.faults.proxy import HOST, NatsProxy
 from scenarios.faults.recorded import (
     Recorded,
@@ -33,6 +40,7 @@ if TYPE_CHECKING:
     from nats.aio.client import Client
 
     from events.server import ServerAddress
+    from scenarios.faults.in_flight import Counts
 
 HOSTS = ("service-host", "alert-host", "recovery-host", "coordinator")
 ROLES = ("prober", "evaluator", "executor", "projector", "web", "watchdog")
@@ -158,9 +166,18 @@ class Stand:
         assert self.client is not None, "the stand has started"
         return await Log.open(self.client)
 
-    def commands(self) -> tuple[int, int]:
-        """Give how many commands were invoked, and how many of them are in flight."""
+    def commands(self) -> Counts:
+        """Give how many commands were invoked, are in flight, and were skipped."""
         return counts_in(self.directory)
+
+    @property
+    def in_flight(self) -> int:
+        """How many commands are in flight just now."""
+        return self.commands().in_flight
+
+    def refusal(self, service: str) -> Path:
+        """Give the file that keeps a service from starting for as long as it is there."""
+        return refusal_of(self.home, service)
 
     async def find(self, name: str) -> Recorded | None:
         """Find a part as it runs now, by our own record of it or Standfast's; None while down."""

@@ -152,6 +152,8 @@ class Worker:
         while not self.stop.is_set():
             if self.log.in_flight.count < IN_FLIGHT_MAX:
                 self._send(*self.mix.next())
+            else:
+                self.log.in_flight.skip()
             number += 1
             await self._until(began + number / self.per_second)
         await self._come_to_rest()

@@ -6,6 +6,7 @@ import asyncio
 import os
 import shlex
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -33,7 +34,6 @@ from tests.waiting import is_gone, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
     from events.log import Log
     from tests.fixtures.checked import CheckedRun
@@ -65,6 +65,14 @@ def waiting(folder: Path) -> str:
         f"echo $$ >> {place}/began; "
         f"while [ ! -e {place}/go ]; do sleep 0.02; done; echo done >> {place}/done"
     )
+
+
+def wish_of(pid: int) -> dict[str, str]:
+    """Give what a child's environment says of the wish that it follows from."""
+    variables = Path(f"/proc/{pid}/environ").read_text().split("\0")
+    found = dict(one.partition("=")[::2] for one in variables if one.startswith("STANDFAST_"))
+    found.pop("STANDFAST_RUN")
+    return found
 
 
 async def test_a_command_runs_once_with_its_key_and_fence(
@@ -322,6 +330,7 @@ async def test_a_child_that_dies_is_reaped_and_started_only_by_a_recovery(
     with an_executor(nats_server, tmp_path):
         await until(lambda: pid_of(tmp_path, "db"))
         pid = pid_of(tmp_path, "db")
+        assert wish_of(pid) == {}, "it was started with Standfast"
         os.kill(pid, signal.SIGKILL)
         await until(lambda: not os.path.exists(f"/proc/{pid}"))  # noqa: PTH110  (no zombie either)
         assert pid_of(tmp_path, "db") == 0
@@ -330,6 +339,12 @@ async def test_a_child_that_dies_is_reaped_and_started_only_by_a_recovery(
         assert isinstance(end, EffectSucceeded), end
         pid = pid_of(tmp_path, "db")
         assert pid
+        commits = [one async for one in world.log.read_entity(entity)]
+        assert wish_of(pid) == {
+            "STANDFAST_SERVICE": "db",
+            "STANDFAST_IDEMPOTENCY_KEY": "recovery/db:process.restart#1",
+            "STANDFAST_FENCE": str(commits[0].position.sequence),
+        }
         os.kill(pid, signal.SIGKILL)
         await until(lambda: not os.path.exists(f"/proc/{pid}"))  # noqa: PTH110
 

@@ -66,6 +66,16 @@ async def test_the_next_answers_are_lost_though_what_was_said_has_passed(through
     assert loss.lost == 2
 
 
+async def test_only_the_answer_to_what_holds_the_needle_is_lost(through: Through) -> None:
+    loss = Loss("one", left=1, needle=b"needle")
+    through.proxy.add(loss)
+    assert await through.ask(b"hay") == b"hay"
+    with pytest.raises((TimeoutError, NatsError)):
+        await through.ask(b"a needle")
+    assert await through.ask(b"a needle") == b"a needle"
+    assert loss.lost == 1
+
+
 async def test_other_clients_and_subjects_lose_nothing(through: Through) -> None:
     rules = [Loss("another", left=None), Loss("one", "sfc.", left=None)]
     for rule in rules:
@@ -89,6 +99,7 @@ async def test_what_is_held_back_to_the_server_passes_late(through: Through) -> 
     with pytest.raises((TimeoutError, NatsError)):
         await through.ask(b"late")
     assert through.heard == []
+    assert hold.held > 0
     through.proxy.remove(hold)
     await until(lambda: through.heard == [b"late"])
     assert await through.ask(b"next") == b"next"
@@ -109,10 +120,12 @@ async def test_a_connection_that_is_cut_is_made_anew(through: Through) -> None:
 
 
 async def test_what_is_delayed_takes_longer(through: Through) -> None:
-    through.proxy.add(Delay(0.2))
+    delay = Delay("one", 0.2)
+    through.proxy.add(delay)
     began = asyncio.get_running_loop().time()
     await through.ask(b"a", 5.0)
     assert asyncio.get_running_loop().time() - began >= 0.4
+    assert delay.delayed >= 2
 
 
 async def test_who_waits_for_a_publish_is_told_when_it_has_passed(through: Through) -> None:

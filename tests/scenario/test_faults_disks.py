@@ -12,7 +12,7 @@ import pytest
 from events.log import Log
 from events.server import connect, server_command
 from events.streams import StreamLimits, ensure_streams
-from scenarios.faults.injectors.disk import let_sync, refuse_syncs
+from scenarios.faults.injectors.disk import refuse_syncs
 from standfast.paths import StateDirectory
 from standfast.runtime import Situation
 from tests.fixtures.nats import NatsServer
@@ -111,11 +111,12 @@ async def test_a_disk_that_does_not_sync_loses_nothing_that_was_accepted(
     server, log = watched
 
     async def hurt(flow: Flow) -> None:
-        tracer = refuse_syncs(server.pid)
-        if tracer is None:
+        refusal = await refuse_syncs(server.pid, tmp_path / "strace")
+        if refusal is None:
             pytest.skip("needs strace")
         await _until_refused(server, flow, "input/output error")
-        await let_sync(tracer)
+        await refusal.end()
+        assert refusal.failed > 0
 
     await _through(server, log, tmp_path, hurt)
 
@@ -141,11 +142,11 @@ async def test_a_log_that_refuses_after_its_disk_failed_is_started_anew(
     pid = alone.pid_of("log")
     output = alone.directory / "processes" / "log.log"
     async with flowing(address, tmp_path, services=("s0",), per_second=5.0) as flow:
-        tracer = refuse_syncs(pid)
-        if tracer is None:
+        refusal = await refuse_syncs(pid, tmp_path / "strace")
+        if refusal is None:
             pytest.skip("needs strace")
         await until(lambda: "input/output error" in output.read_text(), 30)
-        await let_sync(tracer)
+        await refusal.end()
         await flow.goes_on(10, timeout_seconds=90)
     assert alone.pid_of("log") != pid
     client = await connect(address, "test")

@@ -20,7 +20,12 @@ CASES = sorted((Path(__file__).parent / "simulation_cases").glob("*.json"))
 SEEDS = 50
 FIRST = secrets.randbelow(2**31)
 ROOT = Path(__file__).parents[2]
-ELSEWHERE = {"acknowledged: unchanging", "world: acted", "due: timers in time"}
+ELSEWHERE = {
+    "acknowledged: unchanging",
+    "world: acted",
+    "world: told without the log",
+    "due: timers in time",
+}
 """What no simulation exercises: nobody asks for what is so already, it has no ledger of actions,
 and no journal of its faults."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from cProfile import Profile
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -26,7 +27,7 @@ from events.placement import BucketRange, BucketsPlaced
 from events.policy import Order, PolicyAdvanced, SymptomSeen
 from events.service import ServiceProbeRequested
 from scenarios.checker.checker import Checker
-from scenarios.checker.records import Invoked, KnownState, Outage, Returned, Source
+from scenarios.checker.records import Invoked, KnownState, Outage, Return, Returned, Source
 from tests.checking import answered, broken, deliveries, fed
 from tests.history import EPOCH, Recorder
 from tests.memory_log import MemoryLog
@@ -154,6 +155,47 @@ async def test_what_was_refused_first_and_carried_out_then_counts_as_carried_out
     checker = past.checker()
     checker.returned(Returned("fail", "c1", "declined", 0, 2.0))
     assert "refused and carried out" in broken(checker, LATER)["acknowledged"][0]
+
+
+async def test_what_was_asked_after_an_answer_comes_after_it_in_the_log(past: Past) -> None:
+    for command_id in ("c1", "c2", "c3"):
+        await past.append(SERVICE, probe(), command_id=command_id)
+    for second, known, whats in (
+        ("c3", 2, []),
+        ("c1", 2, ["command c1 was answered with 1, and 2 was known before it was asked"]),
+    ):
+        checker = past.checker()
+        answered(checker, "c2", SERVICE, known)
+        answered(checker, second, SERVICE, int(second[1]))
+        assert broken(checker, LATER).get("acknowledged", []) == whats
+        assert checker.invariants[0].exercised["in order"] == 1
+
+
+async def test_what_was_under_way_together_may_come_in_any_order(past: Past) -> None:
+    for command_id in ("c1", "c2"):
+        await past.append(SERVICE, probe(), command_id=command_id)
+    checker = past.checker()
+    for command_id in ("c1", "c2"):
+        checker.invoked(Invoked(command_id, SERVICE, "RequestProbe", 1.0))
+    for command_id, sequence in (("c2", 2), ("c1", 1)):
+        checker.returned(Returned("ok", command_id, "done", sequence, 2.0))
+    assert broken(checker, LATER) == {}
+    checker = past.checker()
+    for worker, command_id, sequence in (("b", "c2", 2), ("a", "c1", 1)):
+        checker.invoked(Invoked(command_id, SERVICE, "RequestProbe", 1.0, worker))
+        checker.returned(Returned("ok", command_id, "done", sequence, 2.0))
+    assert broken(checker, LATER) == {}, "of another worker's answer nobody knew"
+
+
+@pytest.mark.parametrize("outcome", ["declined", "unchanged"])
+async def test_an_answer_without_facts_says_nothing_of_the_order(past: Past, outcome: str) -> None:
+    await past.append(SERVICE, probe(), command_id="c1")
+    checker = past.checker()
+    answered(checker, "c1", SERVICE, 1)
+    checker.invoked(Invoked("c2", SERVICE, "X", 3.0))
+    kind: Return = "fail" if outcome == "declined" else "ok"
+    checker.returned(Returned(kind, "c2", outcome, 0, 4.0))
+    assert broken(checker, LATER) == {}
 
 
 async def test_a_log_without_its_beginning_has_lost_it(past: Past) -> None:
@@ -310,7 +352,9 @@ async def test_what_was_wished_done_and_ended_once_holds(past: Past) -> None:
     for delivery in deliveries(past.log.stored):
         checker.delivered(delivery)
     assert broken(checker, LATER) == {}
-    exercised = {"ended": 2, "delivered": 2, "in time": 2, "alternating": 1, "told it is over": 1}
+    exercised = Counter(
+        {"ended": 2, "delivered": 2, "in time": 2, "alternating": 1, "told it is over": 1}
+    )
     assert checker.invariants[2].exercised == exercised
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from scenarios.faults.in_flight import InFlight, counts_in
+from events.build import build_id
+from scenarios.faults.in_flight import Counts, InFlight, counts_in
 from scenarios.faults.lines import JsonLines, read_lines
 from scenarios.faults.run import RunSettings
 from standfast.cli.app import app
@@ -19,7 +20,8 @@ def _reported(output: Path, seed: int, *, clean: bool) -> None:
     place = output / f"seed-{seed}"
     place.mkdir(parents=True)
     settings = asdict(RunSettings(seed, 2, 4.0, 10.0))
-    (place / "report.json").write_text(json.dumps({"clean": clean, "settings": settings}))
+    report = {"clean": clean, "settings": settings, "build": build_id()}
+    (place / "report.json").write_text(json.dumps(report))
 
 
 @pytest.mark.parametrize(("clean", "code"), [(True, 0), (False, 1)])
@@ -46,8 +48,20 @@ def test_commands_in_flight_are_told_by_each_worker(tmp_path: Path) -> None:
         one.invoke()
         other.invoke()
     one.come_back()
-    assert counts_in(tmp_path) == (6, 5)
+    other.skip()
+    assert counts_in(tmp_path) == Counts(invoked=6, in_flight=5, skipped=1)
     assert one.count == 2
+
+
+def test_a_worker_that_takes_the_place_of_a_killed_one_goes_on_with_its_counts(
+    tmp_path: Path,
+) -> None:
+    killed = InFlight(tmp_path, "one")
+    killed.invoke()
+    killed.skip()
+    successor = InFlight(tmp_path, "one")
+    successor.invoke()
+    assert counts_in(tmp_path) == Counts(invoked=2, in_flight=1, skipped=1)
 
 
 def test_a_line_that_a_kill_tore_costs_no_other(tmp_path: Path) -> None:

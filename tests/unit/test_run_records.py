@@ -107,6 +107,12 @@ def test_a_worker_writes_what_it_invoked_and_what_came_back(tmp_path: Path) -> N
         list(read_commands(written(path, {**OK, "type": "maybe"})))
 
 
+def test_a_worker_whose_clock_went_back_is_named(tmp_path: Path) -> None:
+    path = written(tmp_path / "commands-a.jsonl", INVOKE, {**OK, "monotonic": 0.5})
+    with pytest.raises(UnusableRunError, match="its times do not rise"):
+        list(read_commands(path))
+
+
 def test_a_fault_has_a_line_when_it_begins_and_one_when_it_is_healed(tmp_path: Path) -> None:
     other = {**FAULT, "number": 2}
     path = written(tmp_path / "faults.jsonl", FAULT, other, {**FAULT, "ended": 12.5})

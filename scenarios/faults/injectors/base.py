@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from scenarios.faults.recorded import Recorded
     from scenarios.faults.stand import Stand
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A fault is in force: the processes that were hit, and the commands in flight just then."""
+
+    in_flight: int
+    processes: tuple[Recorded, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Healed:
+    """A fault is over. `effect` is how much it did: processes hit, frames, connections, calls."""
+
+    effect: int
+    detail: str = ""
 
 
 class Fault(Protocol):
@@ -27,10 +44,10 @@ class Fault(Protocol):
         """The parts that it needs for itself."""
         ...
 
-    async def begin(self, stand: Stand) -> list[Recorded] | None:
-        """Do it. Gives the processes that were hit; None where the target is not there."""
+    async def begin(self, stand: Stand) -> Begun | None:
+        """Do it. None where the target is not there."""
         ...
 
-    async def heal(self, stand: Stand) -> str:
+    async def heal(self, stand: Stand) -> Healed:
         """Undo what lasts, and say what came of it."""
         ...

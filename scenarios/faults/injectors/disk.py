@@ -6,39 +6,79 @@ import asyncio
 import shutil
 import signal
 import subprocess
+import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scenarios.faults.recorded import Recorded, record
+from scenarios.faults.injectors.base import Begun, Healed
 
 if TYPE_CHECKING:
+    from scenarios.faults.recorded import Recorded
     from scenarios.faults.stand import Stand
 
 CALLS = "fsync,fdatasync"
-DETACH_SECONDS = 10.0
+INJECTED = b"(INJECTED)"
+ATTACH_SECONDS, DETACH_SECONDS = 5.0, 10.0
+LOOK_SECONDS = 0.02
 
 
-def refuse_syncs(pid: int) -> subprocess.Popen[bytes] | None:
-    """Let every fsync of a process fail with EIO until the tracer is interrupted; needs strace."""
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A tracer that lets each fsync of a process fail, and where it writes down what failed."""
+
+    tracer: subprocess.Popen[bytes]
+    output: Path
+
+    @property
+    def failed(self) -> int:
+        """How many calls have failed."""
+        return self.output.read_bytes().count(INJECTED)
+
+    async def end(self) -> None:
+        """Let syncs succeed again."""
+        self.tracer.send_signal(signal.SIGINT)
+        try:
+            await asyncio.to_thread(self.tracer.wait, DETACH_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.tracer.kill()
+            await asyncio.to_thread(self.tracer.wait)
+
+
+async def refuse_syncs(pid: int, output: Path) -> Refusal | None:
+    """Let every fsync of a process fail with EIO from now on; None where strace can't."""
     strace = shutil.which("strace")
     if strace is None:
         return None
-    options = ["-e", f"trace={CALLS}", "-e", f"inject={CALLS}:error=EIO", "-o", "/dev/null"]
-    return subprocess.Popen(
+    options = ["-e", f"trace={CALLS}", "-e", f"inject={CALLS}:error=EIO", "-o", str(output)]
+    tracer = subprocess.Popen(  # noqa: ASYNC220  (it returns at once)
         [strace, "-f", "-q", "-p", str(pid), *options],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+    refusal = Refusal(tracer, output)
+    if await _attached(pid, tracer):
+        return refusal
+    await refusal.end()
+    return None
 
 
-async def let_sync(tracer: subprocess.Popen[bytes]) -> None:
-    """End a tracer: syncs succeed again."""
-    tracer.send_signal(signal.SIGINT)
+async def _attached(pid: int, tracer: subprocess.Popen[bytes]) -> bool:
+    """Wait until a process says that it is traced by this tracer."""
+    until = time.monotonic() + ATTACH_SECONDS
+    while time.monotonic() < until and tracer.poll() is None:
+        if _tracer_of(pid) == tracer.pid:
+            return True
+        await asyncio.sleep(LOOK_SECONDS)
+    return False
+
+
+def _tracer_of(pid: int) -> int:
     try:
-        await asyncio.to_thread(tracer.wait, DETACH_SECONDS)
-    except subprocess.TimeoutExpired:
-        tracer.kill()
-        await asyncio.to_thread(tracer.wait)
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next(int(line.split()[1]) for line in lines if line.startswith("TracerPid:"))
 
 
 @dataclass(slots=True)
@@ -47,7 +87,7 @@ class RefuseSyncs:
 
     target: str
     name: str = "fsync fails"
-    _tracer: subprocess.Popen[bytes] | None = None
+    _refusal: Refusal | None = None
     _hit: Recorded | None = None
 
     @property
@@ -55,19 +95,19 @@ class RefuseSyncs:
         """The process."""
         return frozenset({self.target})
 
-    async def begin(self, stand: Stand) -> list[Recorded] | None:
-        """Begin to refuse."""
+    async def begin(self, stand: Stand) -> Begun | None:
+        """Begin to refuse; None also where the tracer could not take hold of it."""
         self._hit = await stand.find(self.target)
-        self._tracer = None if self._hit is None else refuse_syncs(self._hit.pid)
-        if self._hit is None or self._tracer is None or record("strace", self._tracer.pid) is None:
+        if self._hit is None:
             return None
-        return [self._hit]
+        self._refusal = await refuse_syncs(self._hit.pid, stand.home / f"{self.target}.strace")
+        return None if self._refusal is None else Begun(stand.in_flight, (self._hit,))
 
-    async def heal(self, stand: Stand) -> str:
+    async def heal(self, stand: Stand) -> Healed:
         """Let it sync; a log starts anew, as its operator would see to."""
         del stand
-        assert self._tracer is not None, "it was begun"
-        await let_sync(self._tracer)
+        assert self._refusal is not None, "it was begun"
+        await self._refusal.end()
         if self.target == "log" and self._hit is not None:
             self._hit.kill()
-        return ""
+        return Healed(self._refusal.failed, f"{self._refusal.failed} calls failed")

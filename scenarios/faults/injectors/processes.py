@@ -10,11 +10,13 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from scenarios.faults.injectors.base import Begun, Healed
 from scenarios.faults.platform import ROOT
 from scenarios.faults.proxy import Loss, Sight
-from scenarios.faults.recorded import Recorded, record
+from scenarios.faults.recorded import record
 
 if TYPE_CHECKING:
+    from scenarios.faults.recorded import Recorded
     from scenarios.faults.stand import Stand
 
 STRIKE_SECONDS_MAX = 3.0
@@ -22,70 +24,71 @@ INTENDED = b"standfast.effect.intended"
 
 
 @dataclass(slots=True)
-class Kill:
-    """Kill -9; whoever keeps the process starts it again."""
+class _OfProcess:
+    """What all of these have in common: whose process they are about."""
 
     target: str
-    name: str = "kill"
 
     @property
     def touches(self) -> frozenset[str]:
         """The process."""
         return frozenset({self.target})
 
-    async def begin(self, stand: Stand) -> list[Recorded] | None:
-        """Kill it."""
-        found = await stand.find(self.target)
-        return [found] if found is not None and found.kill() else None
 
-    async def heal(self, stand: Stand) -> str:
+@dataclass(slots=True)
+class Kill(_OfProcess):
+    """Kill -9; whoever keeps the process starts it again."""
+
+    name: str = "kill"
+
+    async def begin(self, stand: Stand) -> Begun | None:
+        """Kill it."""
+        found, in_flight = await stand.find(self.target), stand.in_flight
+        return Begun(in_flight, (found,)) if found is not None and found.kill() else None
+
+    async def heal(self, stand: Stand) -> Healed:
         """Nothing is left to undo."""
         del stand
-        return ""
+        return Healed(1)
 
 
 @dataclass(slots=True)
-class Freeze:
+class Freeze(_OfProcess):
     """SIGSTOP, and SIGCONT later: it knows nothing of the time that has passed."""
 
-    target: str
     name: str = "freeze"
     _frozen: Recorded | None = None
 
-    @property
-    def touches(self) -> frozenset[str]:
-        """The process."""
-        return frozenset({self.target})
-
-    async def begin(self, stand: Stand) -> list[Recorded] | None:
+    async def begin(self, stand: Stand) -> Begun | None:
         """Freeze it."""
-        found = await stand.find(self.target)
+        found, in_flight = await stand.find(self.target), stand.in_flight
         if found is None or not found.send(signal.SIGSTOP):
             return None
         self._frozen = found
-        return [found]
+        return Begun(in_flight, (found,))
 
-    async def heal(self, stand: Stand) -> str:
+    async def heal(self, stand: Stand) -> Healed:
         """Let it go on."""
         del stand
         went_on = self._frozen is not None and self._frozen.send(signal.SIGCONT)
-        return "" if went_on else "it ended while it was frozen"
+        return Healed(1, "" if went_on else "it ended while it was frozen")
 
 
 @dataclass(slots=True)
-class Strike:
+class Strike(_OfProcess):
     """Hit a process in the act: just when a publish of it has passed, and its answer is lost.
 
-    `how` is SIGKILL, or SIGSTOP until it is healed. `needle` is what the publish holds.
+    `how` is SIGKILL, or SIGSTOP until it is healed. `needle` is what the publish holds. Where
+    nothing of the kind is published for a while it never strikes, and has no effect.
     """
 
-    target: str
     how: signal.Signals
     prefix: str = "sf."
     needle: bytes = b""
     _hit: Recorded | None = None
+    _in_flight: int = 0
     _passed: asyncio.Event = field(default_factory=asyncio.Event)
-    _loss: Loss | None = None
+    _losses: list[Loss] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -93,60 +96,52 @@ class Strike:
         act = "an intent" if self.needle == INTENDED else f"a publish to {self.prefix}"
         return f"{'kill' if self.how is signal.SIGKILL else 'freeze'} across {act}"
 
-    @property
-    def touches(self) -> frozenset[str]:
-        """The process."""
-        return frozenset({self.target})
-
-    async def begin(self, stand: Stand) -> list[Recorded] | None:
+    async def begin(self, stand: Stand) -> Begun | None:
         """Wait a moment for the act, and strike."""
         found = await stand.find(self.target)
         if found is None:
             return None
-        self._loss = Loss(self.target, self.prefix, left=None)
+        self._lose(stand, Loss(self.target, self.prefix, left=1, needle=self.needle))
 
         def strike(_frame: object) -> None:
             if not self._passed.is_set() and found.send(self.how):
-                self._hit = found
+                self._hit, self._in_flight = found, stand.in_flight
+                self._lose(stand, Loss(self.target, self.prefix, left=None))
             self._passed.set()
 
         sight = Sight(self.target, self.prefix, self.needle, strike)
         stand.proxy.add(sight)
-        stand.proxy.add(self._loss)
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(STRIKE_SECONDS_MAX):
                 await self._passed.wait()
-        except TimeoutError:
-            pass
-        finally:
-            stand.proxy.remove(sight)
+        stand.proxy.remove(sight)
         if self._hit is None:
-            stand.proxy.remove(self._loss)
-        return [found] if self._hit is not None else None
+            return Begun(stand.in_flight)
+        return Begun(self._in_flight, (found,))
 
-    async def heal(self, stand: Stand) -> str:
+    def _lose(self, stand: Stand, loss: Loss) -> None:
+        """From the act on answers are lost, that of the act first of all."""
+        self._losses.append(loss)
+        stand.proxy.add(loss)
+
+    async def heal(self, stand: Stand) -> Healed:
         """Let it go on where it was frozen; answers reach it again."""
-        assert self._loss is not None, "it was begun"
-        stand.proxy.remove(self._loss)
-        if self._hit is not None:
-            self._hit.send(signal.SIGCONT)
-        return f"{self._loss.lost} answers lost"
+        for loss in self._losses:
+            stand.proxy.remove(loss)
+        if self._hit is None:
+            return Healed(0, "it never struck")
+        self._hit.send(signal.SIGCONT)
+        return Healed(1, f"{sum(loss.lost for loss in self._losses)} answers lost")
 
 
 @dataclass(slots=True)
-class Double:
+class Double(_OfProcess):
     """A second host of the same name beside the first: two writers for all of its buckets."""
 
-    target: str
     name: str = "double"
     _process: subprocess.Popen[bytes] | None = None
 
-    @property
-    def touches(self) -> frozenset[str]:
-        """The host, and the name under which both speak."""
-        return frozenset({self.target})
-
-    async def begin(self, stand: Stand) -> list[Recorded] | None:
+    async def begin(self, stand: Stand) -> Begun | None:
         """Start it, over the same runtime file."""
         runtime = stand.state / "runtime.json"
         command = [sys.executable, "-m", "standfast.bench.host_process", str(runtime), self.target]
@@ -155,13 +150,13 @@ class Double:
                 command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         found = record(f"double of {self.target}", self._process.pid)
-        return None if found is None else [found]
+        return None if found is None else Begun(stand.in_flight, (found,))
 
-    async def heal(self, stand: Stand) -> str:
-        """Kill -9 it: it has no time to give anything back."""
-        del stand
+    async def heal(self, stand: Stand) -> Healed:
+        """Kill -9 it: it has no time to give anything back. It did nothing if it never joined."""
         assert self._process is not None, "it was begun"
+        joined = stand.proxy.clients().count(self.target) > 1
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
         await asyncio.to_thread(self._process.wait)
-        return ""
+        return Healed(int(joined), "" if joined else "it never joined")

@@ -5,32 +5,46 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from scenarios.faults.injectors.base import Begun, Healed
+
 if TYPE_CHECKING:
-    from scenarios.faults.recorded import Recorded
     from scenarios.faults.stand import Stand
 
 
 @dataclass(slots=True)
 class Break:
-    """Kill -9 of a service of the platform; Standfast must notice, tell, and mend."""
+    """Kill -9 of a service of the platform; Standfast must notice, tell, and mend.
+
+    With `lasts` it ends whenever it is started, until healed: so long nothing can mend it.
+    """
 
     target: str
-    name: str = "break"
+    lasts: bool = False
+
+    @property
+    def name(self) -> str:
+        """What is done."""
+        return "break that lasts" if self.lasts else "break"
 
     @property
     def touches(self) -> frozenset[str]:
         """The service."""
         return frozenset({self.target})
 
-    async def begin(self, stand: Stand) -> list[Recorded] | None:
+    async def begin(self, stand: Stand) -> Begun | None:
         """Kill it; None where it is down already."""
-        found = await stand.find(self.target)
-        if self.target in stand.outages.open or found is None or not found.kill():
+        found, in_flight = await stand.find(self.target), stand.in_flight
+        if self.target in stand.outages.open or found is None:
+            return None
+        if self.lasts:
+            stand.refusal(self.target).touch()
+        if not found.kill():
+            stand.refusal(self.target).unlink(missing_ok=True)
             return None
         stand.outages.begin(self.target)
-        return [found]
+        return Begun(in_flight, (found,))
 
-    async def heal(self, stand: Stand) -> str:
-        """Standfast heals it."""
-        del stand
-        return ""
+    async def heal(self, stand: Stand) -> Healed:
+        """Let it be started again; Standfast heals it."""
+        stand.refusal(self.target).unlink(missing_ok=True)
+        return Healed(1)
