@@ -59,7 +59,11 @@ Check = Annotated[HttpCheck | TcpCheck | ProcessCheck | CommandCheck, Field(disc
 
 
 class ChildProcess(Value):
-    """A process that Standfast starts and keeps, as recovery of its service."""
+    """A process that Standfast starts and keeps, as recovery of its service.
+
+    One that a recovery starts finds `STANDFAST_SERVICE`, `STANDFAST_IDEMPOTENCY_KEY` and
+    `STANDFAST_FENCE` in its environment.
+    """
 
     command: tuple[str, ...] = Field(min_length=1)
     working_directory: str = ""
