@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from events.log import Log
-    from scenarios.checker.records import Pace
+    from scenarios.checker.run_file import Pace
 
 REST_SECONDS_MAX = 60.0
 RETRY_SECONDS = 0.5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar, get_args
 
 import msgspec
 from msgspec import Meta, Struct, field
@@ -211,58 +211,11 @@ class _FaultLine(Struct):
         )
 
 
-class Pace(Struct, frozen=True):
-    """How many commands a second were to be sent while faults were injected, and how many were.
-
-    `skipped` are those that were not sent because too many were in flight.
-    """
-
-    asked_per_second: float
-    seconds: float
-    invoked: Count
-    skipped: Count
-
-    @property
-    def per_second(self) -> float:
-        """What was achieved."""
-        return self.invoked / self.seconds if self.seconds else 0.0
-
-
-class RunFile(Struct, frozen=True):
-    """What a run says of itself, in its `run.json`.
-
-    `must_exercise` names the claims that it was made for (`history: chain`), None for all of them;
-    `hosts` those that were asked for what they knew at the end; `build` is whose run it was, and
-    `unrest` what did not come to rest after it. `faults` is how many had to have an effect.
-    """
-
-    format: Literal[1]
-    seed: int | None
-    began: Moment
-    ended: Moment
-    settings: dict[str, Any]
-    must_exercise: tuple[str, ...] | None = None
-    hosts: tuple[str, ...] = ()
-    build: str = ""
-    unrest: str = ""
-    pace: Pace | None = None
-    faults: Count = 0
-
-
-_RUN = msgspec.json.Decoder(RunFile)
 _COMMANDS = msgspec.json.Decoder(_InvokeLine | _OkLine | _FailLine | _UnknownLine)
 _LEDGER = msgspec.json.Decoder(_LedgerLine)
 _OUTAGES = msgspec.json.Decoder(_OutageLine)
 _STATES = msgspec.json.Decoder(_StateLine)
 _FAULTS = msgspec.json.Decoder(_FaultLine)
-
-
-def read_run_file(path: Path) -> RunFile:
-    """Read what a run says of itself. Raises `UnusableRunError`."""
-    try:
-        return _RUN.decode(path.read_bytes())
-    except msgspec.DecodeError as error:
-        raise UnusableRunError(f"{path.name}: {error}") from error
 
 
 def read_commands(path: Path, worker: str = "") -> Iterator[Invoked | Returned]:

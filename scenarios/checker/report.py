@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from scenarios.checker.invariant import Invariant, Violation
-    from scenarios.checker.records import Injected, Pace
+    from scenarios.checker.records import Injected
+    from scenarios.checker.run_file import Pace
 
 SHOWN_MAX = 20
 

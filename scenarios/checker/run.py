@@ -18,10 +18,10 @@ from scenarios.checker.records import (
     read_faults,
     read_ledger,
     read_outages,
-    read_run_file,
     read_states,
 )
 from scenarios.checker.report import Report, UnknownClaimError, claims_of, findings_of
+from scenarios.checker.run_file import read_run_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 
     from events.identity import LogIdentity
     from events.reader import Message
-    from scenarios.checker.records import Injected, RunFile
+    from scenarios.checker.records import Injected
     from scenarios.checker.report import Finding
+    from scenarios.checker.run_file import RunFile
 
 RUN, ARCHIVE, FAULTS = "run.json", "log.archive", "faults.jsonl"
 OUTAGES, STATES = "outages.jsonl", "states.jsonl"

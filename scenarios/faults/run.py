@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from scenarios.checker.checker import Checker
 from scenarios.checker.collect import RunHeading, collect
-from scenarios.checker.records import Pace
 from scenarios.checker.report import claims_of
 from scenarios.checker.run import check_run
+from scenarios.checker.run_file import Pace
 from scenarios.faults.closing import resolve_drills
 from scenarios.faults.injecting import Injector
 from scenarios.faults.journal import Injected, Journal

@@ -15,10 +15,10 @@ from scenarios.checker.records import (
     read_faults,
     read_ledger,
     read_outages,
-    read_run_file,
     read_states,
 )
 from scenarios.checker.run import read_run
+from scenarios.checker.run_file import read_run_file
 
 if TYPE_CHECKING:
     from pathlib import Path
