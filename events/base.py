@@ -39,15 +39,24 @@ class Value(BaseModel):
 
 
 T = TypeVar("T", bound=Value)
-_set = object.__setattr__
+_new = object.__new__
+_set_values, _set_names, _set_extra, _set_private = (
+    vars(BaseModel)[name].__set__
+    for name in (
+        "__dict__",
+        "__pydantic_fields_set__",
+        "__pydantic_extra__",
+        "__pydantic_private__",
+    )
+)
 
 
 def _made(kind: type[T], values: dict[str, Any]) -> T:
-    made = object.__new__(kind)
-    _set(made, "__dict__", values)
-    _set(made, "__pydantic_fields_set__", _names_of(kind))
-    _set(made, "__pydantic_extra__", None)
-    _set(made, "__pydantic_private__", None)
+    made = _new(kind)
+    _set_values(made, values)
+    _set_names(made, _names_of(kind))
+    _set_extra(made, None)
+    _set_private(made, None)
     return made
 
 

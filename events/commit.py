@@ -161,7 +161,15 @@ def decode_commit(payload: bytes, entity: EntityAddress) -> Commit:
         stored = _DECODER.decode(payload)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise UnreadableCommitError(_why_unreadable(payload, error)) from error
-    _check(stored, entity)
+    if stored.format != FORMAT:
+        raise UnreadableCommitError(_OTHER_FORMAT.format(stored.format))
+    if stored.entity != str(entity):
+        message = f"a commit of {stored.entity!r} under the subject of {entity}"
+        raise UnreadableCommitError(message)
+    for fact in stored.facts:
+        if not 0 <= fact.origin < len(stored.origins):
+            message = f"not a commit: its {fact.type} has no origin {fact.origin}"
+            raise UnreadableCommitError(message)
     return Commit(
         stored.id,
         entity,
@@ -174,18 +182,6 @@ def decode_commit(payload: bytes, entity: EntityAddress) -> Commit:
 
 
 _DECODER = msgspec.msgpack.Decoder(_Stored)
-
-
-def _check(stored: _Stored, entity: EntityAddress) -> None:
-    if stored.format != FORMAT:
-        raise UnreadableCommitError(_OTHER_FORMAT.format(stored.format))
-    if stored.entity != str(entity):
-        message = f"a commit of {stored.entity!r} under the subject of {entity}"
-        raise UnreadableCommitError(message)
-    for fact in stored.facts:
-        if not 0 <= fact.origin < len(stored.origins):
-            message = f"not a commit: its {fact.type} has no origin {fact.origin}"
-            raise UnreadableCommitError(message)
 
 
 _OTHER_FORMAT = f"a commit of format {{!r}}; known here: {FORMAT}"

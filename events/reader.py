@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nats.errors import Error as NatsError
@@ -15,10 +14,11 @@ from events.headers import decode_headers, encode_headers
 from events.ids import new_id
 from events.log_end import check_end
 from events.message import Message
+from events.reading import PACE, Pace, Start
+from events.subjects import prefixes_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
-    from datetime import datetime
 
     from nats.aio.client import Client
     from nats.aio.msg import Msg
@@ -35,46 +35,11 @@ PENDING_BYTES_MAX = 64 * 1024 * 1024
 ARRIVED_MAX = 20_000
 BULK_MESSAGES = 1_000
 """So many that wait to be read are worth a connection of their own."""
+UNFILTERED_SHARE = 4
+"""A server looks at its filters for each message, which takes it several times as long as sending.
 
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How often the server says that it is there; after three times so long it is not.
-
-    In that time it is asked `looks` times whether the connection was made anew.
-    """
-
-    heartbeat_seconds: float = 5.0
-    looks: int = 30
-
-    @property
-    def look_seconds(self) -> float:
-        """How long to wait between two looks."""
-        return 3 * self.heartbeat_seconds / self.looks
-
-
-PACE = Pace()
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """Where reading begins: at a sequence (from 1) or at a moment of the server's clock.
-
-    With `newest_only` what a subject holds already is left out but for the newest. After a
-    connection was lost more than that may be given.
-    """
-
-    sequence: int = 1
-    time: datetime | None = None
-    newest_only: bool = False
-
-    @property
-    def policy(self) -> DeliverPolicy:
-        """How the server calls it."""
-        if self.newest_only:
-            return DeliverPolicy.LAST_PER_SUBJECT
-        by_time = self.time is not None
-        return DeliverPolicy.BY_START_TIME if by_time else DeliverPolicy.BY_START_SEQUENCE
+Where at least every fourth message matches, all are taken and looked at here.
+"""
 
 
 class OrderedReader:
@@ -105,6 +70,7 @@ class OrderedReader:
         self._manager = client.jsm()
         self._stream = stream
         self._filters = list(filters)
+        self._prefixes: tuple[str, ...] = ()  # of what matches, where the server sends all
         self._start = start or Start()
         self._last_sequence = self._start.sequence - 1
         self._last: Message | None = None
@@ -121,7 +87,7 @@ class OrderedReader:
         self.pending = 0
 
     async def open(self) -> int:
-        """Create the consumer. Gives how many messages already wait to be read."""
+        """Create the consumer. Gives at most how many messages already wait to be read."""
         self._reconnects = self._client.stats["reconnects"]
         likely, self._likely = self._likely, 0
         if likely < BULK_MESSAGES or not await self._open_bulk():
@@ -149,13 +115,27 @@ class OrderedReader:
         self._bulk = bulk
         self._begin()
         await self._add_consumer(inbox)
+        if await self._has_many_matches():
+            await self._delete_consumer()
+            self._begin()
+            self._prefixes = prefixes_of(self._filters)
+            await self._add_consumer(inbox)
         return True
+
+    async def _has_many_matches(self) -> bool:
+        """Say whether so many messages match that all had better be sent, and looked at here."""
+        by_sequence = self._start.policy is DeliverPolicy.BY_START_SEQUENCE
+        if not by_sequence or self.pending < BULK_MESSAGES or not prefixes_of(self._filters):
+            return False
+        state = (await self._manager.stream_info(self._stream)).state
+        total = state.last_seq + 1 - max(self._start.sequence, state.first_seq)
+        return self.pending * UNFILTERED_SHARE >= total
 
     def _begin(self) -> None:
         """Begin a consumer's life after the last message that was taken."""
         if self._last_sequence >= self._start.sequence:
             self._start = Start(self._last_sequence + 1)
-        self._expected, self._broken = 1, False
+        self._expected, self._broken, self._prefixes = 1, False, ()
         self._consumer = f"standfast-{new_id()}"
 
     async def _add_consumer(self, inbox: str) -> None:
@@ -208,8 +188,11 @@ class OrderedReader:
         if bulk is not None:
             bulk.close()
         if subscription is not None or bulk is not None:
-            with contextlib.suppress(NatsError, TimeoutError, OSError):
-                await self._manager.delete_consumer(self._stream, self._consumer)
+            await self._delete_consumer()
+
+    async def _delete_consumer(self) -> None:
+        with contextlib.suppress(NatsError, TimeoutError, OSError):
+            await self._manager.delete_consumer(self._stream, self._consumer)
 
     async def _reopen(self) -> None:
         await self._drop()
@@ -229,7 +212,7 @@ class OrderedReader:
             deliver_policy=policy,
             opt_start_seq=max(1, self._start.sequence) if by_sequence else None,
             opt_start_time=self._start.time,
-            filter_subjects=self._filters,
+            filter_subjects=self._filters if not self._prefixes else [],
             ack_policy=AckPolicy.NONE,
             max_deliver=1,
             flow_control=True,
@@ -251,7 +234,8 @@ class OrderedReader:
         self._add([(message.subject, message.reply, message.data, head)])
 
     def _add(self, deliveries: Sequence[Delivery]) -> None:
-        """Add each message that is the next one of this consumer's life."""
+        """Add each message that is the next one of this consumer's life, and matches."""
+        message, prefixes = self._last, self._prefixes
         for subject, reply, payload, head in deliveries:
             parts = reply.split(".")
             if self._broken or int(parts[-3]) != self._expected or parts[-6] != self._consumer:
@@ -259,10 +243,11 @@ class OrderedReader:
                 continue
             self._expected += 1
             sequence, pending, stored = int(parts[-4]), int(parts[-1]), int(parts[-2]) // 1000
-            self._arrived.append(Message(subject, sequence, stored, payload, head, pending))
+            message = Message(subject, sequence, stored, payload, head, pending)
             self._last_sequence, self.pending = sequence, pending
-        if self._arrived:
-            self._last = self._arrived[-1]
+            if not prefixes or subject.startswith(prefixes):
+                self._arrived.append(message)
+        self._last = message
         self._wake.set()
 
     def _break(self, consumer: str) -> None:

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import nats
+from nats.aio.client import Client
+
+from events.client import CancellableClient
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
@@ -106,7 +108,8 @@ def server_command(directory: Path) -> tuple[str, ...]:
 
 async def connect(address: ServerAddress, name: str) -> Client:
     """Connect for good: the client reconnects for as long as the process lives."""
-    return await nats.connect(
+    client = CancellableClient()
+    await client.connect(
         address.url,
         token=address.token,
         name=name,
@@ -118,6 +121,7 @@ async def connect(address: ServerAddress, name: str) -> Client:
         max_outstanding_pings=3,
         error_cb=_ignore_error,
     )
+    return client
 
 
 async def _ignore_error(_error: Exception) -> None:

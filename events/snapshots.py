@@ -49,7 +49,8 @@ class Snapshot:
         """
         while True:
             try:
-                message = await asyncio.wait_for(self._arrived.get(), SILENCE_SECONDS)
+                async with asyncio.timeout(SILENCE_SECONDS):
+                    message = await self._arrived.get()
             except TimeoutError as error:
                 raise SnapshotFailedError("the server stopped to send") from error
             if not message.data:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from events.address import EntityAddress, InvalidAddressError, bucket_of, decode_token
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 STATE_STREAM = "STANDFAST_STATE"
 TELEMETRY_STREAM = "STANDFAST_TELEMETRY"
@@ -46,6 +50,16 @@ def entity_of(subject: str) -> EntityAddress:
 def has_wildcard(subject: str) -> bool:
     """Say whether a filter can match more than one entity's subject."""
     return subject.endswith(">") or "*" in subject
+
+
+def prefixes_of(filters: Sequence[str]) -> tuple[str, ...]:
+    """Give how all subjects begin that any of the filters matches; nothing if that says too little.
+
+    It says all where each filter ends with its only wildcard, as in `sf.alert.>`.
+    """
+    prefixes = tuple(one[:-1] for one in filters if one.endswith(".>"))
+    says_all = len(prefixes) == len(filters) and not any(map(has_wildcard, prefixes))
+    return prefixes if says_all else ()
 
 
 @lru_cache(ENTITIES_REMEMBERED)

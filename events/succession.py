@@ -42,7 +42,8 @@ async def watch_generation(log: Log) -> NoReturn:
                 raise LogReplacedError(f"{message} {log.identity.generation}")
             told.clear()
             try:
-                await asyncio.wait_for(told.wait(), LOOK_SECONDS)
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await told.wait()
             except TimeoutError:
                 continue
     finally:

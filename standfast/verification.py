@@ -206,9 +206,11 @@ async def _until_silent(reader: OrderedReader) -> AsyncIterator[list[Message]]:
     batches = reader.batches()
     while True:
         try:
-            yield await asyncio.wait_for(anext(batches), SILENCE_SECONDS)
+            async with asyncio.timeout(SILENCE_SECONDS):
+                batch = await anext(batches)
         except (TimeoutError, StopAsyncIteration):
             return
+        yield batch
 
 
 async def _next_present(log: Log, begin: int, head: int) -> int:

@@ -164,20 +164,20 @@ class Entity:
         self._newest = stored.sequence, stored.payload
 
     def _fold_facts(self, stored: StoredCommit) -> None:
-        where, sequence, commit_id = "decode", stored.sequence, stored.commit.id
+        where, state, evolve = "decode", self.state, self.decider.evolve
         try:
             for index, fact in enumerate(stored.commit.facts):
                 where = "decode"
                 event = decode_event(fact.type, fact.data)
                 where = "evolve"
-                self.state = self.evolved(self.state, event)
-                if type(event) in NOTED:
-                    origin = stored.commit.origins[fact.origin]
-                    self.note(
-                        event, Wished(sequence, f"{commit_id}.{index}", origin.correlation_id)
-                    )
+                kind = type(event)
+                if kind not in _OF_ANY_ENTITY:
+                    state = evolve(state, event)
+                if kind in NOTED:
+                    self.note(event, _wished(stored, index))
         except Exception as error:  # noqa: BLE001  (any error parks this one entity)
             self._give_up(stored, where, f"{type(error).__name__}: {error}")
+        self.state = state
 
     def _fold_quarantine(self, stored: StoredCommit) -> None:
         """After what can't be read, see at least whether the quarantine was committed."""
@@ -226,3 +226,10 @@ class Entity:
         if origin.mark is not None:
             return origin.mark.number <= self.marks.get(origin.mark.policy, 0)
         return origin.command_id in self.recent
+
+
+def _wished(stored: StoredCommit, index: int) -> Wished:
+    """Give what an intent would be known by that is the fact of a commit at an index."""
+    commit = stored.commit
+    origin = commit.origins[commit.facts[index].origin]
+    return Wished(stored.sequence, f"{commit.id}.{index}", origin.correlation_id)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,11 +13,12 @@ from actors.runtime.entity import Entity
 from events.address import BUCKETS, EntityAddress, InvalidAddressError
 from events.commit import UnreadableCommitError
 from events.entity import EntityParked
+from events.log import stored_commit
 from events.reader import Start
 from events.subjects import bucket_in, entity_of, state_filter, state_subject
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from events.log import Log
     from events.placement import BucketRange
@@ -64,7 +67,8 @@ class Store:
             if base is not None
             for entity in base.entities
         }
-        await self._replay(ranges, bases, entities, until)
+        with collection_paused():
+            await self._replay(ranges, bases, entities, until)
         for entity in entities.values():
             entity.settle()
         return await self._reread(entities, until)
@@ -76,12 +80,15 @@ class Store:
         entities: Entities,
         until: int | None,
     ) -> None:
-        start = min(base.sequence if base else 0 for base in bases.values())
-        async for batch in self.log.read(_filters(ranges), Start(start + 1), until):
+        held = [base.sequence if base else 0 for base in bases.values()]
+        oldest, newest = min(held), max(held)
+        async for batch in self.log.read(_filters(ranges), Start(oldest + 1), until):
             for message in batch:
-                base = bases.get(bucket_in(message.subject))
-                if base is None or message.sequence > base.sequence:
-                    self.fold(entities, message)
+                if message.sequence <= newest:
+                    base = bases.get(bucket_in(message.subject))
+                    if base is not None and message.sequence <= base.sequence:
+                        continue
+                self.fold(entities, message)
 
     async def _reread(self, entities: Entities, until: int | None) -> Entities:
         """Give entities whose checkpoint doesn't fit their history a second, full reading."""
@@ -106,7 +113,7 @@ class Store:
         if message.sequence <= entity.sequence:
             return  # a checkpoint holds it already
         try:
-            stored = self.log.stored(message)
+            stored = stored_commit(message, self.log.identity)
         except UnreadableCommitError as error:
             text = f"commit {message.sequence}: {error}"
             entity.unreadable = entity.unreadable or EntityParked(
@@ -139,6 +146,18 @@ class Store:
         ):
             setattr(entity, name, getattr(fresh, name))
         entity.stale = False
+
+
+@contextmanager
+def collection_paused() -> Iterator[None]:
+    """Let no garbage be looked for: what is loaded stays, and looking at it again takes long."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _filters(ranges: Sequence[BucketRange]) -> list[str]:

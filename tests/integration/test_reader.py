@@ -30,11 +30,17 @@ if TYPE_CHECKING:
 PROBED = ServiceProbeRequested(reason="test")
 
 
-@pytest.fixture(params=[10**9, 1], ids=["ordinary", "bulk"], autouse=True)
+NEVER, ALWAYS = 10**9, 1
+WAYS = {"ordinary": (NEVER, 0), "bulk": (ALWAYS, 0), "unfiltered": (ALWAYS, 10**9)}
+
+
+@pytest.fixture(params=WAYS, autouse=True)
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Have all that waits read by the ordinary connection, then by one of its own."""
-    monkeypatch.setattr(reader, "BULK_MESSAGES", request.param)
-    return str(request.node.callspec.id)
+    """Have what waits read by the ordinary connection, by one of its own, and without filters."""
+    bulk, share = WAYS[request.param]
+    monkeypatch.setattr(reader, "BULK_MESSAGES", bulk)
+    monkeypatch.setattr(reader, "UNFILTERED_SHARE", share)
+    return str(request.param)
 
 
 async def read(
@@ -122,13 +128,14 @@ class Follower:
     start: Start = field(default_factory=Start)
     seen: list[int] = field(default_factory=list)
     slow_seconds: float = 0.0
+    filters: tuple[str, ...] = ("sf.>",)
     _task: asyncio.Task[None] | None = None
 
     def __post_init__(self) -> None:
         self._task = asyncio.create_task(self._follow())
 
     async def _follow(self) -> None:
-        async with contextlib.aclosing(self.log.follow(["sf.>"], self.start)) as batches:
+        async with contextlib.aclosing(self.log.follow(self.filters, self.start)) as batches:
             async for batch in batches:
                 self.seen.extend(message.sequence for message in batch)
                 await asyncio.sleep(self.slow_seconds)
@@ -206,6 +213,33 @@ async def test_a_consumer_that_is_lost_is_replaced(log: Log, recorder: Recorder)
     await following.until(10)
     await following.close()
     assert following.seen == list(range(1, 11))
+
+
+async def test_what_was_sent_last_must_still_be_there_when_it_is_read_on(
+    log: Log, recorder: Recorder, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[int] = []
+
+    async def check_end(_manager: object, _stream: str, last: Message | None) -> None:
+        held.append(last.sequence if last else 0)
+
+    monkeypatch.setattr(reader, "check_end", check_end)
+    await recorder.append("service/a", PROBED)
+    alerts = OrderedReader(log.client, STATE_STREAM, [state_filter("alert")], likely=10)
+    await alerts.open()
+    seen: list[int] = []
+
+    async def take() -> None:
+        async for batch in alerts.batches():
+            seen.extend(message.sequence for message in batch)
+
+    taking = asyncio.create_task(take())
+    await until(lambda: seen == [3, 6, 9] and (held or way == "ordinary"))
+    await recorder.append("alert/a", PROBED)
+    await until(lambda: seen == [3, 6, 9, 11])
+    await alerts.close()
+    await taking
+    assert held == {"ordinary": [], "bulk": [9], "unfiltered": [10]}[way]
 
 
 async def test_a_missed_message_is_read_again(log: Log, recorder: Recorder) -> None:
