@@ -5,18 +5,20 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from sqlalchemy import MetaData, delete, insert, select, text
+from sqlalchemy import MetaData, delete, except_, insert, select, text, union
 
 from projections.database import open_writer, sqlite_path, sqlite_url
+from projections.journal import HEADS, JOURNAL
+from projections.lost import LOST_MAX
 from projections.store import BOOKKEEPING, Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from sqlalchemy import Connection, Engine, Insert, Table
+    from sqlalchemy import Connection, Engine, Insert, Select, Table
 
-    from projections.base import Projection
+    from projections.base import Projection, Row
 
 SCHEMA = "rebuild"
 _SUFFIXES = ("", "-wal", "-shm", "-journal")
@@ -78,9 +80,41 @@ def swap(url: str, live: Store, beside: Store) -> None:
         live.forget()
 
 
+def unlike_beside(url: str, last: int) -> Sequence[Row]:
+    """Give commits up to a sequence that the live rows know, and those built beside do not.
+
+    The newest come first, and at most `LOST_MAX`: sequence, entity, digest.
+    """
+    path = sqlite_path(url)
+    engine = open_writer(url, {} if path is None else {SCHEMA: beside_path(path)})
+    unlike = except_(
+        _commits((JOURNAL, HEADS), last), _commits(_beside(JOURNAL, HEADS), last)
+    ).subquery()
+    statement = select(unlike).order_by(unlike.c.sequence.desc()).limit(LOST_MAX)
+    try:
+        with engine.connect() as connection:
+            return [dict(row) for row in connection.execute(statement).mappings()]
+    finally:
+        engine.dispose()
+
+
+def _commits(tables: Iterable[Table], last: int) -> Select[tuple[int, str, str]]:
+    """Give the question for the commits of a journal, by their events and as a chain's end."""
+    parts = [
+        select(table.c.sequence, table.c.entity, table.c.digest).where(table.c.sequence <= last)
+        for table in tables
+    ]
+    both = union(*parts).subquery()
+    return select(both.c.sequence, both.c.entity, both.c.digest)
+
+
+def _beside(*tables: Table) -> list[Table]:
+    return [table.to_metadata(MetaData(), schema=SCHEMA) for table in tables]
+
+
 def _copy(table: Table) -> Insert:
     """Give the statement that copies all rows of the table of the same name beside."""
-    source = table.to_metadata(MetaData(), schema=SCHEMA)
+    (source,) = _beside(table)
     return insert(table).from_select([column.name for column in table.columns], select(source))
 
 

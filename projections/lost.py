@@ -39,15 +39,24 @@ def newest_commits(engine: Engine) -> Sequence[Row]:
         return [dict(row) for row in connection.execute(statement).mappings()]
 
 
+async def not_held(log: Log, rows: Sequence[Row]) -> list[Row]:
+    """Give those of some commits that the log does not hold as they were."""
+    return [row for row in rows if not await _is_held(log, row)]
+
+
 async def lost_since(log: Log, newest: Sequence[Row]) -> list[Row]:
     """Give those of the newest commits that the log does not hold any more, as they were."""
     lost: list[Row] = []
     for row in newest:
-        message = await log.message(row["sequence"])
-        if message is not None and digest_of(message.data or b"").hex() == row["digest"]:
+        if await _is_held(log, row):
             break
         lost.append(row)
     return lost
+
+
+async def _is_held(log: Log, row: Row) -> bool:
+    message = await log.message(row["sequence"])
+    return message is not None and digest_of(message.data or b"").hex() == row["digest"]
 
 
 def keep_lost(engine: Engine, lost: Sequence[Row]) -> None:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 from events.reader import Start
 from events.subjects import STATE_SUBJECTS
-from projections.beside import clear_beside, open_beside, swap
+from projections.beside import clear_beside, open_beside, swap, unlike_beside
 from projections.catalogue import PROJECTIONS
 from projections.database import WriterLock, open_writer
 from projections.given_up import enter_life
 from projections.intake import chunks, read_commit
 from projections.journal import JOURNAL_PROJECTION
-from projections.lost import keep_lost, lost_since, newest_commits
+from projections.lost import keep_lost, lost_since, newest_commits, not_held
 from projections.store import Store
 
 if TYPE_CHECKING:
@@ -93,6 +93,20 @@ class Runner:
         await self._in_thread(keep_lost, self.store.engine, lost)
         return bool(lost)
 
+    async def _keep_what_is_unlike(self) -> None:
+        """Write down what was taken in and the log does not hold any more, before it is replaced.
+
+        The log is asked again: what this build can't read is not lost.
+        """
+        held = (await self._in_thread(self.store.positions)).get(JOURNAL_PROJECTION.name)
+        log = self._log.identity
+        if held is None or held.position.log_id != log.log_id:
+            return
+        shared = dict(log.shared).get(held.position.generation, 0)
+        last = log.place_of(held.position)
+        unlike = await self._in_thread(unlike_beside, self._url, shared if last is None else last)
+        await self._in_thread(keep_lost, self.store.engine, await not_held(self._log, unlike))
+
     async def close(self) -> None:
         """Let the database go."""
         async with self._writing:
@@ -133,6 +147,8 @@ class Runner:
             await builder.build(head, progress)
             async with self._writing:
                 await builder.build(max(head, self.sequence), progress)
+                if JOURNAL_PROJECTION in chosen:
+                    await self._keep_what_is_unlike()
                 await self._in_thread(swap, self._url, self.store, beside)
         return self._log.position(builder.sequence)
 

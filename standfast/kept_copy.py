@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select, union
 
 from projections.journal import HEADS, JOURNAL, JOURNAL_PROJECTION
-from projections.lost import read_lost
+from projections.lost import LOST, read_lost
 from projections.positions import read_positions
 
 if TYPE_CHECKING:
@@ -62,10 +62,16 @@ class KeptCopy:
 
 
 def _commits(connection: Connection, last: int) -> Iterator[KeptCommit]:
-    """Give the commits that are remembered up to one: by their events, or as a chain's end."""
+    """Give the commits that are remembered up to one: by their events, or as a chain's end.
+
+    What the log lost is among them, unless another took its place.
+    """
     by_events = select(JOURNAL.c.sequence, JOURNAL.c.entity, JOURNAL.c.digest)
     by_chains = select(HEADS.c.sequence, HEADS.c.entity, HEADS.c.digest)
-    statement = union(by_events, by_chains).order_by("sequence")
+    known = union(select(JOURNAL.c.sequence), select(HEADS.c.sequence))
+    lost = select(LOST.c.sequence, LOST.c.entity, LOST.c.digest)
+    alone = lost.where(LOST.c.sequence.not_in(known))
+    statement = union(by_events, by_chains, alone).order_by("sequence")
     rows = connection.execution_options(yield_per=ROWS_A_READ).execute(statement)
     for row in rows:
         if row.sequence > last:

@@ -99,6 +99,8 @@ class Commits:
         self._kept = kept
         self._after = after
         self._next = after + 1
+        self._lost = {lost.sequence for lost in kept.lost}
+        self._missed: set[int] = set()
         self.heads: dict[str, Head] = {}
         self.found = Findings()
 
@@ -108,6 +110,8 @@ class Commits:
         self._miss(head)
         self._miss(self._kept.last)
         for lost in self._kept.lost:
+            if lost.sequence in self._missed:
+                continue
             why = "the projections took it in, and the log has lost it since"
             self.found.add(lost.sequence, "missing", lost.entity, why)
         return self.found
@@ -133,6 +137,8 @@ class Commits:
                 self.heads[kept.entity] = Head(kept.sequence, bytes.fromhex(kept.digest))
             entity = kept.entity if kept else ""
             self.found.add(self._next, "missing", entity, "the log does not hold it any more")
+            if self._next in self._lost:
+                self._missed.add(self._next)
             self._next += 1
 
     def _check_copy(self, message: Message, digest: bytes) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from nats.errors import Error as NatsError
 from nats.js.errors import NotFoundError
 
-from events.log import Log
+from events.log import Log, LogUnavailableError
 from events.server import connect
 from standfast.doctor import emergency, log, machine, processes, ray
 from standfast.doctor.finding import Finding, Patient, error
@@ -75,6 +75,8 @@ async def _patient(directory: StateDirectory) -> AsyncIterator[Patient]:
         patient.situation = Situation.read(directory)
         client = await _connect(patient.situation)
         patient.log = await Log.open(client)
+    except LogUnavailableError as failure:
+        patient.trouble, patient.is_log_closed = str(failure), True
     except NotRunningError as failure:
         patient.trouble = str(failure)
     except (TimeoutError, NatsError, NotFoundError, OSError) as failure:

@@ -28,13 +28,17 @@ class Finding(Value):
 
 @dataclass(slots=True)
 class Patient:
-    """What there is to look at. `situation` and `log` are None where there are none."""
+    """What there is to look at. `situation` and `log` are None where there are none.
+
+    A log `is_log_closed` that is there and takes no commits, as while it is restored.
+    """
 
     directory: StateDirectory
     situation: Situation | None = None
     log: Log | None = None
     supervisor_pid: int | None = None
     trouble: str = field(default="")
+    is_log_closed: bool = False
 
 
 def ok(name: str, message: str) -> Finding:

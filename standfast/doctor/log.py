@@ -63,6 +63,9 @@ async def streams(patient: Patient) -> list[Finding]:
 
 def _unreachable(patient: Patient) -> Finding:
     """Say what is known of a log that can't be joined: its process may be there all the same."""
+    if patient.is_log_closed:
+        text = "it is closed: a restore is under way, or one was killed"
+        return error("log", f"{text}; then end `standfast up` and start it again", "standfast up")
     pid = pid_of(ChildProcesses(patient.directory.processes), LOG)
     text = f"it can't be reached: {patient.trouble}"
     if pid is None:

@@ -18,6 +18,7 @@ from actors.runtime.solo import SoloWriter
 from events.address import EntityAddress
 from events.commit import DIGEST_HEADER, digest_of
 from events.host import HostClockStepped
+from events.state_stream import close_state_stream, find_state_stream, reopen_state_stream
 from events.subjects import state_subject
 from standfast.doctor import examine as examining
 from standfast.doctor import machine, processes, ray
@@ -98,6 +99,18 @@ async def test_an_unreachable_log_is_an_error(history: Stand) -> None:
         found = by_name(await examine(history.directory))
     assert found["log"].state == "error"
     assert found["log"].command == "standfast up"
+
+
+async def test_a_log_that_a_killed_restore_left_closed_is_named(stand: Stand) -> None:
+    log = await stand.open()
+    stream = await find_state_stream(log.client)
+    assert stream is not None
+    await close_state_stream(log.client, stream)
+    with supervised(stand):
+        found = by_name(await examine(stand.directory))
+        assert found["log"].state == "error"
+        assert "it is closed: a restore is under way, or one was killed" in found["log"].message
+    assert await reopen_state_stream(log.client) is not None  # as `standfast up` does
 
 
 async def test_quarantine_and_clock_steps_are_found(stand: Stand) -> None:
@@ -184,7 +197,7 @@ async def test_a_check_that_fails_is_a_finding_and_stops_no_other(
     monkeypatch.setattr(examining, "CHECKS", (broken_check, machine.disk))
     first, second = await examine(stand.directory)
     assert (first.name, first.state) == ("broken check", "error")
-    assert "disk of the log is full" in first.message
+    assert "the disk is full" in first.message
     assert second.name == "disk"
 
 

@@ -13,6 +13,7 @@ from events.identity import LogIdentity
 from events.log import Log
 from events.subjects import state_subject
 from projections.database import open_reader, sqlite_url
+from projections.lost import read_lost
 from projections.positions import read_positions
 from projections.runner import Runner
 from standfast.kept_copy import KeptCopy
@@ -113,6 +114,28 @@ async def test_a_projector_that_starts_on_a_shorter_log_keeps_what_was_lost(
     ran = await verified(history)
     assert ran.code == 1, ran
     assert [bad["sequence"] for bad in ran.json["bad"]] == list(range(shorter + 1, head + 1))
+
+
+async def test_a_rebuild_on_a_damaged_log_keeps_what_was_lost(history: Stand) -> None:
+    flip_a_byte(history, last=False)
+    (bad,) = (await verified(history)).json["bad"]
+    engine = open_reader(sqlite_url(history.directory.projections))
+    with engine.connect() as connection:
+        kept = KeptCopy(connection, await identity_of(history)).at(bad["sequence"])
+    assert kept is not None
+    rebuilt = await history.run("projections", "rebuild", "all")
+    assert rebuilt.code == 0, rebuilt
+    with engine.connect() as connection:
+        assert [tuple(row.values()) for row in read_lost(connection)] == [
+            (kept.sequence, kept.digest, kept.entity)
+        ]
+    engine.dispose()
+    assert [one["sequence"] for one in (await verified(history)).json["bad"]] == [bad["sequence"]]
+
+
+async def identity_of(stand: Stand) -> LogIdentity:
+    async with open_session(stand.directory) as session:
+        return session.log.identity
 
 
 async def test_changed_projections_differ_from_replay(history: Stand) -> None:
