@@ -23,6 +23,7 @@ from tests.waiting import until
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
+WHOLE = ["service.went_down", "service.became_healthy"]
 DOWN, LOG = "ServiceDown", "LogAway"
 
 
@@ -83,6 +84,18 @@ async def since(standing: Standing, kind: str, entity: str, sequence: int) -> li
     return types([one for one in facts if one["sequence"] > sequence])
 
 
+async def comes_to(
+    standing: Standing, kind: str, entity: str, sequence: int, wanted: list[str]
+) -> None:
+    """Wait until an entity's facts after a sequence are these: pages run behind the log."""
+    told: list[str] = []
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(30):
+            while (told := await since(standing, kind, entity, sequence)) != wanted:
+                await asyncio.sleep(0.1)
+    assert told == wanted, entity
+
+
 async def head(standing: Standing) -> int:
     found = await standing.get("/api/events?limit=1")
     return int(found["events"][0]["sequence"])
@@ -126,8 +139,7 @@ async def test_a_service_that_is_killed_while_the_log_is_frozen_is_told_and_writ
     services["app"].start()
     await until(lambda: receiver.told(DOWN) == ["firing", "resolved"], 30)
     for name in ("db", "app"):
-        told = await since(standing, "service", name, before)
-        assert told == ["service.went_down", "service.became_healthy"]
+        await comes_to(standing, "service", name, before, WHOLE)
     platform = await since(standing, "platform", "hurt", before)
     assert platform.count("platform.log_was_away") == 1
     assert platform.count("platform.told_without_log") >= 2
@@ -150,8 +162,7 @@ async def test_what_failed_and_recovered_without_the_log_is_told_and_written_who
     await standing.wait_for("/api/services", all_healthy)
     alert = "/api/alerts?limit=100"
     await standing.wait_for(alert, lambda one: _ended(one, "ServiceDown:other"))
-    told = await since(standing, "service", "other", before)
-    assert told == ["service.went_down", "service.became_healthy"]
+    await comes_to(standing, "service", "other", before, WHOLE)
     heard = await since(standing, "alert", "ServiceDown:other", before)
     assert heard.count("alert.heard") == 2
     assert "effect.intended" not in heard
@@ -198,8 +209,7 @@ async def test_killed_probers_and_watchdogs_neither_lose_nor_double_in_an_emerge
     services["app"].start()
     await until(lambda: len(receiver.told(DOWN)) == 4, 60)
     for name in ("db", "app", "other"):
-        told = await since(standing, "service", name, before)
-        assert told == ["service.went_down", "service.became_healthy"], name
+        await comes_to(standing, "service", name, before, WHOLE)
     await standing.run("verify")
 
 
@@ -220,8 +230,7 @@ async def test_a_full_log_is_told_and_afterwards_knows_what_happened(
     services["app"].start()
     await until(lambda: receiver.told(DOWN) == ["firing", "resolved"], 30)
     for name in ("db", "app"):
-        told = await since(standing, "service", name, before)
-        assert told == ["service.went_down", "service.became_healthy"], name
+        await comes_to(standing, "service", name, before, WHOLE)
     await standing.run("verify")
 
 
