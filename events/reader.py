@@ -114,22 +114,21 @@ class OrderedReader:
         await self._drop()
         self._bulk = bulk
         self._begin()
-        await self._add_consumer(inbox)
-        if await self._has_many_matches():
+        if await self._are_many_matches(await self._add_consumer(inbox)):
             await self._delete_consumer()
             self._begin()
             self._prefixes = prefixes_of(self._filters)
             await self._add_consumer(inbox)
         return True
 
-    async def _has_many_matches(self) -> bool:
+    async def _are_many_matches(self, matches: int) -> bool:
         """Say whether so many messages match that all had better be sent, and looked at here."""
         by_sequence = self._start.policy is DeliverPolicy.BY_START_SEQUENCE
-        if not by_sequence or self.pending < BULK_MESSAGES or not prefixes_of(self._filters):
+        if not by_sequence or matches < BULK_MESSAGES or not prefixes_of(self._filters):
             return False
         state = (await self._manager.stream_info(self._stream)).state
         total = state.last_seq + 1 - max(self._start.sequence, state.first_seq)
-        return self.pending * UNFILTERED_SHARE >= total
+        return matches * UNFILTERED_SHARE >= total
 
     def _begin(self) -> None:
         """Begin a consumer's life after the last message that was taken."""
@@ -138,9 +137,13 @@ class OrderedReader:
         self._expected, self._broken, self._prefixes = 1, False, ()
         self._consumer = f"standfast-{new_id()}"
 
-    async def _add_consumer(self, inbox: str) -> None:
+    async def _add_consumer(self, inbox: str) -> int:
+        """Create the consumer on the server. Gives how many messages waited for it."""
         info = await self._manager.add_consumer(self._stream, self._configuration(inbox))
-        self.pending = info.num_pending or 0
+        waited = info.num_pending or 0
+        if self._expected == 1:  # no message came before this answer; each says how many are left
+            self.pending = waited
+        return waited
 
     async def batches(self) -> AsyncIterator[list[Message]]:
         """Give what has arrived, in order and without gaps, for as long as it is read."""
