@@ -7,6 +7,8 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Self
 
+from effects.notifiers.webhook import KEY_HEADER
+
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -31,6 +33,14 @@ class Receiver:
             for entry in self.ledger
             if entry["commonLabels"]["alertname"] == alert
         ]
+
+    def told_once(self, alert: str) -> list[str]:
+        """Give what was told of one alert, in order, each notice once: repeats have its key."""
+        found: dict[str, str] = {}
+        for entry in self.ledger:
+            if entry["commonLabels"]["alertname"] == alert:
+                found.setdefault(entry["key"], str(entry["status"]))
+        return list(found.values())
 
     def told_of(self, service: str) -> list[str]:
         """Give what was told of one service, in order: firing or resolved."""
@@ -58,7 +68,8 @@ def _handler(ledger: list[dict[str, Any]]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             length = int(self.headers["Content-Length"])
-            ledger.append(json.loads(self.rfile.read(length)))
+            content = json.loads(self.rfile.read(length))
+            ledger.append({**content, "key": self.headers[KEY_HEADER]})
             self.send_response(200)
             self.end_headers()
 

@@ -186,15 +186,16 @@ async def test_a_log_that_is_away_for_a_moment_pages_nobody(
 async def test_killed_probers_and_watchdogs_neither_lose_nor_double_in_an_emergency(
     standing: Standing, receiver: Receiver, services: dict[str, Service]
 ) -> None:
+    """What was under way when the watchdog was killed may be told again, under its key."""
     before = await head(standing)
     with frozen(standing.pid_of("log")):
         services["db"].stop()
         services["app"].stop()
-        await until(lambda: receiver.told(DOWN) == ["firing"], 30)
+        await until(lambda: receiver.told_once(DOWN) == ["firing"], 30)
         await replaced(standing, "watchdog")
         await replaced(standing, "prober")
         services["other"].stop()
-        await until(lambda: receiver.told(DOWN) == ["firing", "firing"], 60)
+        await until(lambda: receiver.told_once(DOWN) == ["firing", "firing"], 60)
         assert {one["commonLabels"].get("service", "") for one in receiver.ledger} == {
             "",
             "db",
@@ -203,11 +204,11 @@ async def test_killed_probers_and_watchdogs_neither_lose_nor_double_in_an_emerge
         await replaced(standing, "watchdog")
         await replaced(standing, "prober")
         services["other"].start()
-        await until(lambda: len(receiver.told(DOWN)) == 3, 60)
+        await until(lambda: len(receiver.told_once(DOWN)) == 3, 60)
     await until(lambda: receiver.told(LOG) == ["firing", "resolved"], 60)
     services["db"].start()
     services["app"].start()
-    await until(lambda: len(receiver.told(DOWN)) == 4, 60)
+    await until(lambda: len(receiver.told_once(DOWN)) == 4, 60)
     for name in ("db", "app", "other"):
         await comes_to(standing, "service", name, before, WHOLE)
     await standing.run("verify")
