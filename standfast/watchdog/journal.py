@@ -16,7 +16,7 @@ from standfast.emergency.spool import Spool, SpoolFullError
 from standfast.watchdog.pages import NOTES, Opened, Telling, Told, Yielded, evolve
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from concurrent.futures import Future
     from datetime import datetime
     from pathlib import Path
@@ -52,7 +52,13 @@ class Memory:
 
         Where they were larger, the oldest pages are left out of which nobody is owed anything.
         """
-        of_pages = [(page.is_over, _dumped(self._notes(page))) for page in self.pages.values()]
+        told: dict[str, list[Told]] = {}
+        for one in self.told:
+            told.setdefault(one.id, []).append(one)
+        of_pages = [
+            (page.is_over, _dumped(_notes_of(page, told.get(page.id, []))))
+            for page in self.pages.values()
+        ]
         sizes = [sum(len(encode_frame(one)) for one in records) for _, records in of_pages]
         excess = sum(sizes) - bytes_max
         kept = _dumped([Yielded(outage=outage) for outage in sorted(self.yielded)])
@@ -63,13 +69,13 @@ class Memory:
                 kept += records
         return kept
 
-    def _notes(self, page: Page) -> list[Note]:
-        told = [one for one in self.told if one.id == page.id]
-        trying = [
-            Telling(id=page.id, receiver=name, notice=notice)
-            for name, notice in page.trying.items()
-        ]
-        return [Opened(page=page), *told, *trying]
+
+def _notes_of(page: Page, told: Sequence[Told]) -> list[Note]:
+    """Give notes that make a page what it is."""
+    trying = [
+        Telling(id=page.id, receiver=name, notice=notice) for name, notice in page.trying.items()
+    ]
+    return [Opened(page=page), *told, *trying]
 
 
 def _dumped(notes: Iterable[Note]) -> list[dict[str, Any]]:

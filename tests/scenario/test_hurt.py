@@ -91,7 +91,7 @@ async def comes_to(
     told: list[str] = []
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(30):
-            while (told := await since(standing, kind, entity, sequence)) != wanted:
+            while (told := await since(standing, kind, entity, sequence)) != wanted:  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
     assert told == wanted, entity
 
