@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,6 +17,7 @@ from standfast.keeping import disk_watch
 from standfast.paths import StateDirectory
 from standfast.supervisor import keeping, log_keeper
 from standfast.supervisor import supervisor as module
+from standfast.supervisor.hosts import Hosts
 from standfast.supervisor.keeping import keep
 from standfast.supervisor.processes import LOG, ROLES, WATCHDOG
 from standfast.supervisor.supervisor import Supervisor
@@ -193,3 +195,16 @@ async def test_the_disk_is_watched_as_the_newest_file_says(
     await reloading._watch_disk()
     await reloading.reload(loaded(SECRET))
     assert seen[0].shares.high == 0.75
+
+
+async def test_what_ray_says_of_hosts_that_are_not_placed_is_said_as_what_it_means(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = "Traceback\\nConnectionError: Failed to connect to GCS at address 127.0.0.1:1"
+    command = (sys.executable, "-c", f"import sys; sys.exit('{words}')")
+    monkeypatch.setattr("standfast.supervisor.hosts.placer_command", lambda *_given: command)
+    nothing: Any = None
+    placing = Hosts(supervisor.directory, supervisor.children, nothing, nothing, print)
+    supervisor.directory.ray.mkdir()
+    said = await placing._placed_by_driver([])
+    assert said.startswith("Ray's head does not answer (ConnectionError: Failed to connect")
