@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
     from scenarios.checker.records import Injected
 
-OF_THE_WORLD = frozenset({"break", "break that lasts"})
+IN_CALM = "break that lasts"
+"""The fault of the calm windows, which comes beside those that were asked for."""
+
+OF_THE_WORLD = frozenset({"break", IN_CALM})
 """Faults of the world: with these Standfast has to do, and nothing of it is broken."""
 
 RAY = frozenset({"ray", "raylet"})

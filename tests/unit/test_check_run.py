@@ -38,6 +38,8 @@ async def a_run(
     must_exercise: tuple[str, ...] | None = EXERCISED,
     after: int = 0,
     healed: float | None = 2.0,
+    effect: int = 1,
+    **more: Any,
 ) -> Path:
     """Write a run of two commits, of which the first was acknowledged, and one fault."""
     log = MemoryLog()
@@ -55,7 +57,7 @@ async def a_run(
     time = EPOCH.isoformat()
     ended = (EPOCH + timedelta(minutes=1)).isoformat()
     run = {"format": 1, "seed": 42, "began": time, "ended": ended, "settings": {}}
-    write(directory / "run.json", {**run, "must_exercise": must_exercise})
+    write(directory / "run.json", {**run, "must_exercise": must_exercise, **more})
     asked = {"command_id": "command-0001", "monotonic": 1.0}
     write(
         directory / "commands-a.jsonl",
@@ -63,6 +65,7 @@ async def a_run(
         {**asked, "type": "ok", "outcome": "done", "sequence": acknowledged_at},
     )
     fault = {"number": 1, "fault": "kill", "target": "service-host", "began": 1.0, "ended": healed}
+    fault["effect"] = effect
     write(directory / "faults.jsonl", {**fault, "time": time, "in_flight": 17})
     return directory
 
@@ -140,6 +143,39 @@ async def test_a_fault_that_was_never_healed_is_a_problem_of_the_run(tmp_path: P
     assert "fault 1 (kill service-host) was never healed" in done.output
     told = json.loads(check(str(tmp_path), "--json").stdout)
     assert (told["clean"], len(told["problems"])) == (False, 1)
+
+
+PACE = {"asked_per_second": 10.0, "seconds": 10.0, "invoked": 95, "skipped": 3}
+
+
+@pytest.mark.parametrize(
+    ("more", "problem"),
+    [
+        ({"pace": PACE, "faults": 1, "build": "0.1.0+abc"}, ""),
+        ({"unrest": "db down"}, "it did not come to rest: db down"),
+        ({"pace": {**PACE, "invoked": 80}}, "8.0 commands a second were sent, 10 were asked for"),
+        ({"faults": 2}, "1 faults had an effect, 2 were asked for"),
+        ({"faults": 1, "effect": 0}, "0 faults had an effect, 1 were asked for"),
+        ({"pace": PACE, "effect": 0}, "no command was in flight at any fault: nothing is proven"),
+    ],
+)
+async def test_what_makes_a_run_prove_less_is_a_problem_of_it(
+    tmp_path: Path, more: dict[str, Any], problem: str
+) -> None:
+    done = check(str(await a_run(tmp_path, **more)), "--json")
+    told = json.loads(done.stdout)
+    assert told["problems"] == ([problem] if problem else [])
+    assert (done.exit_code, told["clean"]) == (int(bool(problem)), not problem)
+    assert told["build"] == more.get("build", "")
+    if "pace" in more:
+        assert told["pace"]["per_second"] == more["pace"]["invoked"] / 10
+
+
+async def test_a_fault_without_effect_is_told_apart(tmp_path: Path) -> None:
+    directory = str(await a_run(tmp_path, effect=0))
+    assert "kill service-host: 17 commands in flight, without effect" in check(directory).output
+    told = json.loads(check(directory, "--json").stdout)
+    assert (told["faults"], len(told["without_effect"])) == ([], 1)
 
 
 async def test_a_claim_that_nothing_makes_is_refused(tmp_path: Path) -> None:

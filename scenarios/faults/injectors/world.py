@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from scenarios.checker.broken_times import IN_CALM
 from scenarios.faults.injectors.base import Begun, Healed
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ class Break:
     @property
     def name(self) -> str:
         """What is done."""
-        return "break that lasts" if self.lasts else "break"
+        return IN_CALM if self.lasts else "break"
 
     @property
     def touches(self) -> frozenset[str]:
