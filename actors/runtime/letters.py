@@ -80,7 +80,7 @@ def draft_commit(entity: Entity, letters: Sequence[Letter], now: datetime) -> Dr
 
 def _handle(entity: Entity, letter: Letter, draft: Draft, now: datetime) -> Answer:
     if entity.has_handled(letter.origin) or _key(letter.origin) in draft.handled:
-        return Answer(Outcome.DUPLICATE, sequence=entity.head.sequence)
+        return Answer(Outcome.DUPLICATE)
     quarantine = draft.parked or entity.quarantine
     if letter.name == RELEASE:
         return _release(letter, draft, quarantine)

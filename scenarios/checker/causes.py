@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
+from actors.placement import Placement
 from actors.policies import POLICIES
+from actors.runtime.ownership import PLACEMENT_ADDRESS, ownership_of
 from events.address import EntityAddress
 from events.policy import CauseQuarantined, PolicyAdvanced, SymptomSeen
 from events.service import ServiceBecameHealthy, ServiceRetired, ServiceWentDown
@@ -145,8 +147,15 @@ class Causes(Invariant):
             for event_id, (service, sequence) in self._unseen.items():
                 self.broken(service, sequence, f"no policy saw its failure {event_id}")
         for address, follower in self._followers.items():
-            for cause in () if self._is_parked(address) else follower.left(now):
+            if self._is_parked(address) or not (follower.has_started or self._is_placed(address)):
+                continue
+            for cause in follower.left(now):
                 self._passed_over(address, cause, cause.position.sequence)
+
+    def _is_placed(self, policy: EntityAddress) -> bool:
+        """Say whether a host was to run a policy, so that it had to start."""
+        placement = self.folding.states.get(PLACEMENT_ADDRESS, Placement())
+        return any(ownership_of(placement, host).owns(policy) for host in placement.hosts)
 
     def _is_parked(self, entity: EntityAddress) -> bool:
         return entity in self.folding.parked or entity in self.folding.unreadable

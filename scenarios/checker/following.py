@@ -29,6 +29,7 @@ class Follower:
 
     policy: Policy[Any]
     has_started: bool = False
+    """Whether it ever committed how far it came."""
     handled: int = 0
     _knows: Any = field(init=False)
     _noted: Any = field(init=False)
@@ -62,7 +63,7 @@ class Follower:
 
     def left(self, now: datetime) -> Iterator[Envelope]:
         """Give what it must still conclude something from, when all is over."""
-        while self.has_started and self._waiting:
+        while self._waiting:
             cause = self._waiting.popleft()
             if self._concludes(cause, now):
                 yield cause

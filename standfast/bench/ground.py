@@ -68,7 +68,7 @@ class Ground:
 
     def spawn_host(self) -> subprocess.Popen[bytes]:
         """Start a host, and don't wait."""
-        return self._spawn("standfast.bench.host_process", HOST)
+        return self._spawn("scenarios.host_process", HOST)
 
     def spawn_bare_host(self) -> subprocess.Popen[bytes]:
         """Start what a host does, bare; it answers what `standfast.bench.bare_host` says."""

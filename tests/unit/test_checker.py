@@ -537,6 +537,17 @@ async def test_what_a_policy_passed_over_is_named(past: Past) -> None:
     assert f"went_down.v1 of service/demo-app ({cause})" in found[0]  # it is beyond
 
 
+async def test_a_policy_that_a_host_was_to_run_and_that_never_started_passed_over_all(
+    past: Past,
+) -> None:
+    await configure(past.recorder)
+    cause = await go_down(past.recorder, "demo-app", "tcp", "refused")
+    seen = f"went_down.v1 of service/demo-app ({cause})"
+    assert not any(seen in what for what in broken(past.checker(), LATER)["causes"])
+    await past.append("placement/main", placed(h1="policy"))
+    assert any(seen in what for what in broken(past.checker(), LATER)["causes"])
+
+
 async def test_a_policy_concludes_nothing_from_what_does_not_concern_it(past: Past) -> None:
     await past.append(POLICY, advanced(sequence=0))
     await configure(past.recorder)

@@ -144,7 +144,7 @@ class Double(_OfProcess):
     async def begin(self, stand: Stand) -> Begun | None:
         """Start it, over the same runtime file."""
         runtime = stand.state / "runtime.json"
-        command = [sys.executable, "-m", "standfast.bench.host_process", str(runtime), self.target]
+        command = [sys.executable, "-m", "scenarios.host_process", str(runtime), self.target]
         with (stand.home / "doubles.log").open("ab") as log:
             self._process = subprocess.Popen(  # noqa: ASYNC220  (it returns at once)
                 command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log
