@@ -6,27 +6,27 @@ They prove that checker and simulator find what they are for. Nothing of the pro
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from actors.intents import Intents
 from actors.runtime.entity import Entity
 from actors.runtime.executor.executor import Executor
-from actors.runtime.handing import Errand, encode_errand
 from actors.runtime.host import Host
 from actors.runtime.timers import Timers
 from effects.contract import Guard
 from events.appending import EXPECTED_HEADER, Append
 from events.commit import Head, digest_of
-from events.effect import EffectIntended, Intent
-from events.subjects import executor_subject
+from events.effect import EffectIntended
+from events.log import Log
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
     from datetime import datetime
 
     from events.address import EntityAddress
     from events.base import Origin
+    from events.commit import Commit
 
 LONG_SECONDS = 1e6
 
@@ -42,10 +42,14 @@ class Patch:
 
 @dataclass(frozen=True, slots=True)
 class Bug:
-    """A bug by its name: what is missing, and how it is taken away."""
+    """A bug by its name: what is missing, how it is taken away, and which invariants that breaks.
+
+    To find it is to see one of those `broken`; whatever else goes wrong proves nothing of it.
+    """
 
     name: str
     missing: str
+    breaks: tuple[str, ...]
     patches: tuple[Patch, ...]
 
 
@@ -104,39 +108,37 @@ def _arm_nothing(_timers: Timers, _address: EntityAddress, _due: datetime | None
     return
 
 
-def _acting_first(original: Callable[[Append], Any]) -> Any:  # noqa: ANN401
-    """Have effects done before the commit that wishes them is stored, and then once more."""
+def _skipping_wishes(original: Callable[[Log, Commit], Awaitable[Head]]) -> Any:  # noqa: ANN401
+    """Keep wishes out of what is stored: their host alone knows them, and hands them over."""
 
-    async def run(append: Append) -> Head:
-        commit = append.commit
-        for index, fact in enumerate(commit.facts):
-            if fact.type == EffectIntended.type:
-                errand = Errand(
-                    entity=commit.entity,
-                    intent=Intent.model_validate(fact.data["intent"]),
-                    sequence=commit.previous.sequence + 1,
-                    cause_id=f"{commit.id}.{index}",
-                    correlation_id=commit.origins[fact.origin].correlation_id,
-                )
-                subject = executor_subject(errand.intent.executor)
-                await append.log.client.publish(subject, encode_errand(errand))
-        return cast("Head", await original(append))
+    async def append(log: Log, commit: Commit) -> Head:
+        facts = tuple(fact for fact in commit.facts if fact.type != EffectIntended.type)
+        if not facts:
+            return commit.previous
+        return await original(log, replace(commit, facts=facts))
 
-    return run
+    return append
 
 
 BUGS: dict[str, Bug] = {
     bug.name: bug
     for bug in (
-        Bug("missing-fence", "the fence", (Patch(Append, "headers", _without_fence),)),
+        Bug(
+            "missing-fence",
+            "the fence",
+            ("history",),
+            (Patch(Append, "headers", _without_fence),),
+        ),
         Bug(
             "missing-mark",
             "the marks of policies",
+            ("history", "causes"),
             (Patch(Entity, "has_handled", _forgetting_marks),),
         ),
         Bug(
             "missing-deadline",
             "the deadline of intents",
+            ("world",),
             (
                 Patch(Guard, "left_seconds", _never_overdue),
                 Patch(Executor, "is_overdue", _taking_all),
@@ -144,16 +146,23 @@ BUGS: dict[str, Bug] = {
                 Patch(Intents, "due", _never_due),
             ),
         ),
-        Bug("lost-timer", "the timers after a recovery", (Patch(Host, "wake", _lazily),)),
+        Bug(
+            "lost-timer",
+            "the timers after a recovery",
+            ("due",),
+            (Patch(Host, "wake", _lazily),),
+        ),
         Bug(
             "blind-acknowledgement",
             "the question what landed",
+            ("acknowledged",),
             (Patch(Append, "landed", _trusting),),
         ),
         Bug(
             "skipped-intent",
-            "the wish that is committed before an effect is begun",
-            (Patch(Append, "run", _acting_first),),
+            "the wish in the log, before its effect is begun and after",
+            ("world", "causes"),
+            (Patch(Log, "append", _skipping_wishes),),
         ),
     )
 }

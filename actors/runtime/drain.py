@@ -1,4 +1,8 @@
-"""Draining a mailbox: decide, append, evolve, answer. Nothing is answered before it is stored."""
+"""Draining a mailbox: decide, append, evolve, answer. Nothing is answered before it is stored.
+
+What stores nothing, a refusal or a command that changes nothing, is answered when the log's leader
+has said that the state it rests on is the newest: a host that was taken for dead must not refuse.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,7 @@ from events.log import (
     LogLostEndError,
     LogUnavailableError,
 )
+from events.subjects import state_subject
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +33,7 @@ if TYPE_CHECKING:
 
 LETTERS_MAX = 256
 CONFLICTS_MAX = 3
+_BY_STATE = frozenset({Outcome.DECLINED, Outcome.UNCHANGED, Outcome.PARKED})
 
 
 class BucketLostError(Exception):
@@ -91,6 +97,8 @@ class Drainer:
         draft = draft_commit(entity, letters, self.clock())
         if draft.facts:
             await self._commit(entity, draft)
+        elif any(map(_rests_on_state, draft.answers)):
+            await self._confirm(entity)
         for letter, answer in draft.answers:
             sequence = answer.sequence or entity.head.sequence
             letter.answer(Answer(answer.outcome, answer.message, sequence))
@@ -116,6 +124,13 @@ class Drainer:
                 place = Wished(entity.head.sequence, f"{commit.id}.{index}", origin.correlation_id)
                 entity.note(event, place)
         self.changed(entity)
+
+    async def _confirm(self, entity: Entity) -> None:
+        """See that nobody else wrote: no fence guards an answer that commits nothing."""
+        newest = await self.log.last_message(state_subject(entity.address))
+        actual = 0 if newest is None else int(newest.seq or 0)
+        if actual != entity.head.sequence:
+            raise ConflictError(entity.address, entity.head.sequence, actual)
 
     async def _lost_a_race(self, entity: Entity) -> None:
         entity.conflicts += 1
@@ -146,6 +161,15 @@ class Drainer:
             return await self._handle(entity, letters[middle:])
         _answer_all(letters[middle:], "the log can't be written")
         return False
+
+
+def _rests_on_state(answered: tuple[Letter, Answer]) -> bool:
+    """Say whether somebody outside is told what would be untrue of a state that is not the newest.
+
+    What the host itself asked is asked again when that is read.
+    """
+    letter, answer = answered
+    return letter.command is None and answer.outcome in _BY_STATE
 
 
 def _answer_all(letters: list[Letter], message: str) -> None:

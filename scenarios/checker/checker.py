@@ -98,6 +98,11 @@ class Checker:
         for invariant in self.invariants:
             invariant.known(state)
 
+    def seen(self, state: KnownState) -> None:
+        """Take a state as a host knows it at this moment, while it is as of the newest commit."""
+        for invariant in self.invariants:
+            invariant.seen(state)
+
     def out(self, outage: Outage) -> None:
         """Take an outage."""
         for invariant in self.invariants:

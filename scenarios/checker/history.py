@@ -62,6 +62,10 @@ class History(Invariant):
         """Keep it until all commits are folded."""
         self._known.append(state)
 
+    def seen(self, state: KnownState) -> None:
+        """Compare it at once."""
+        self._compare(state)
+
     def asked(self, hosts: Sequence[str]) -> None:
         """Note who must know all that the placement gave to it."""
         self._asked = tuple(hosts)

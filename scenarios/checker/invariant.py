@@ -106,6 +106,9 @@ class Invariant:
     def known(self, state: KnownState) -> None:
         """Be told what a host knew at the end, or a rebuilding gave."""
 
+    def seen(self, state: KnownState) -> None:
+        """Be told what a host knows now, which is as of the newest commit."""
+
     def out(self, outage: Outage) -> None:
         """Be told of a time in which a service truly did not answer."""
 

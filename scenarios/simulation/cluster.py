@@ -20,12 +20,16 @@ from actors.runtime.solo import SoloWriter
 from effects.journal import Journal
 from effects.notifiers.notify import Notify
 from effects.notifiers.settings import WebhookReceiver
-from effects.recovery.actions import RestartProcess, StartProcess, StopProcess
 from events.commit import Author
 from events.log import Log, LogFullError, LogUnavailableError
 from events.placement import BucketRange
 from events.reader import Pace
-from scenarios.simulation.children import SimulatedChildren
+from scenarios.simulation.children import (
+    SimulatedChildren,
+    WatchedRestart,
+    WatchedStart,
+    WatchedStop,
+)
 from scenarios.simulation.client import SimulatedClient
 from scenarios.simulation.commands import RecordedCommands
 from scenarios.simulation.edge import Edge
@@ -33,6 +37,8 @@ from scenarios.simulation.process import Process
 from scenarios.simulation.receivers import Receiver, SimulatedWebhook
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from scenarios.simulation.process import Clock
     from scenarios.simulation.record import Record
     from scenarios.simulation.server import Server
@@ -43,6 +49,7 @@ PACE = Pace(heartbeat_seconds=60.0, looks=3)
 LOOK_SECONDS = 30.0
 RESTART_SECONDS = (0.5, 3.0)
 SKEW_SECONDS = 0.3
+ENDINGS_MAX = 20
 EXPECTED = (
     LogUnavailableError,
     LogFullError,
@@ -81,7 +88,10 @@ class Life:
 
 @dataclass(slots=True)
 class Cluster:
-    """All parts that run. Each starts anew when it ends, as under its supervisor."""
+    """All parts that run. Each starts anew when it ends, as under its supervisor.
+
+    `dying(life)` is called before a life ends, while all that it has in memory is there.
+    """
 
     seed: int
     server: Server
@@ -95,6 +105,7 @@ class Cluster:
     past: list[Life] = field(default_factory=list)
     placed: dict[str, tuple[BucketRange, ...]] = field(default_factory=dict)
     journal: Path | None = None
+    dying: list[Callable[[Life], None]] = field(default_factory=list)
     _numbers: dict[str, int] = field(default_factory=dict)
     _context: Context = field(default_factory=Context)
     _ended: bool = False
@@ -140,6 +151,8 @@ class Cluster:
         """End a life at once, at whatever it did; it begins anew unless another lives."""
         if life.process.is_killed:
             return
+        for listener in self.dying:
+            listener(life)
         life.process.kill()
         life.client.connection.end()
         self.past.append(life)
@@ -162,7 +175,7 @@ class Cluster:
             life.client.connection.end()
             life.process.is_killed = False
             life.process.resume()
-        await _end([task for task in asyncio.all_tasks() if task is not asyncio.current_task()])
+        await _end_all()
 
     # --- parts ---------------------------------------------------------------------------
 
@@ -177,13 +190,13 @@ class Cluster:
         webhook = SimulatedWebhook(self.receivers, life.chance("part"))
         settings = {name: WebhookReceiver(url="http://receiver/") for name in self.receivers}
         notify = Notify(log, settings, _webhook=cast("Any", webhook), _apprise=cast("Any", webhook))
-        children = SimulatedChildren(self.world, life.chance("part"))
+        children = SimulatedChildren(self.world, life.chance("part"), self.record)
         shared = (cast("Any", children), children.settings_of, _ignore)
         effects: dict[str, Any] = {
             "notify": notify,
-            "process.start": StartProcess(*shared),
-            "process.stop": StopProcess(*shared),
-            "process.restart": RestartProcess(*shared),
+            "process.start": WatchedStart(*shared),
+            "process.stop": WatchedStop(*shared),
+            "process.restart": WatchedRestart(*shared),
         }
         journal = Journal(self._journal_of(life))
         commands = RecordedCommands(life.client, "process:executor", self.record)
@@ -229,12 +242,11 @@ def _ignore(_service: str) -> None:
     """Nobody else watches the child."""
 
 
-async def _end(tasks: list[asyncio.Task[Any]]) -> None:
-    """End tasks; what they raise is no matter any more."""
-    left = [task for task in tasks if not task.done()]
-    for _ in range(20):
+async def _end_all() -> None:
+    """End all tasks, and those that they begin meanwhile; what they raise is no matter any more."""
+    for _ in range(ENDINGS_MAX):
+        left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in left:
             task.cancel()
         if left:
             await asyncio.wait(left, timeout=5)
-        left = [task for task in left if not task.done()]

@@ -35,6 +35,7 @@ class Consumer:
         self.is_deleted = False
         self._stream, self._config, self._server = stream, config, server
         self._next = _start_of(stream, config)
+        self._newest = _newest_only(stream, config, self.filters)
         self._delivered = 0
         self._quiet_since = 0.0
         self._bound: tuple[Connection, SimulatedSubscription] | None = None
@@ -43,7 +44,7 @@ class Consumer:
 
     def info(self) -> ConsumerInfo:
         """Say how much waits to be delivered."""
-        waiting = len(self._stream.from_sequence(self.filters, self._next))
+        waiting = len(self._waiting())
         return ConsumerInfo(
             name=self.name,
             stream_name=self.stream_name,
@@ -55,11 +56,15 @@ class Consumer:
     def bind(self, connection: Connection, subscription: SimulatedSubscription) -> None:
         """Somebody wants the messages: deliver what waits."""
         self._bound = (connection, subscription)
-        waiting = self._stream.from_sequence(self.filters, self._next)
+        waiting, self._newest = self._waiting(), []
         for begin in range(0, len(waiting), AT_ONCE_MAX):
             some = waiting[begin : begin + AT_ONCE_MAX]
             left = len(waiting) - begin
             self._send([self._message(one, left - place) for place, one in enumerate(some, 1)])
+
+    def _waiting(self) -> list[Stored]:
+        """Give what is to be delivered: of what was there already perhaps only the newest."""
+        return [*self._newest, *self._stream.from_sequence(self.filters, self._next)]
 
     def unbind(self) -> None:
         """Nobody wants them now; after a while it is for good."""
@@ -79,7 +84,7 @@ class Consumer:
     def _message(self, stored: Stored, pending: int) -> Message:
         assert self._bound is not None
         self._delivered += 1
-        self._next = stored.sequence + 1
+        self._next = max(self._next, stored.sequence + 1)
         place = f"{stored.sequence}.{self._delivered}"
         since = stored.stored - BEGINNING
         whole = int(BEGINNING.timestamp()) + since.days * 86_400 + since.seconds
@@ -117,6 +122,12 @@ def _take_all(subscription: SimulatedSubscription, messages: list[Message]) -> N
         subscription.take(message)
 
 
+def _newest_only(stream: Stream, config: ConsumerConfig, filters: tuple[str, ...]) -> list[Stored]:
+    if config.deliver_policy is DeliverPolicy.LAST_PER_SUBJECT:
+        return stream.newest(filters)
+    return []
+
+
 def _start_of(stream: Stream, config: ConsumerConfig) -> int:
     match config.deliver_policy:
         case DeliverPolicy.BY_START_SEQUENCE:
@@ -124,7 +135,9 @@ def _start_of(stream: Stream, config: ConsumerConfig) -> int:
         case DeliverPolicy.BY_START_TIME:
             assert config.opt_start_time is not None
             return stream.from_time(config.opt_start_time)
-        case DeliverPolicy.NEW:
+        case DeliverPolicy.NEW | DeliverPolicy.LAST_PER_SUBJECT:
             return stream.last + 1
-        case _:
+        case DeliverPolicy.ALL | None:
             return 1
+        case other:
+            raise NotImplementedError(other)

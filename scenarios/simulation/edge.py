@@ -41,7 +41,6 @@ class Conclusions:
     """Stands in for the samples: each change of the world is seen after its thresholds."""
 
     world: World
-    chance: Random
     is_blind: bool = False
     _seen: dict[str, Seen] = field(default_factory=dict)
     _samples: int = 0
@@ -95,7 +94,7 @@ class Edge:
     def __init__(self, log: Log, world: World, chance: Random, record: Record) -> None:
         self._log, self._world, self._chance = log, world, chance
         self._loop = asyncio.get_running_loop()
-        self.conclusions = Conclusions(world, chance)
+        self.conclusions = Conclusions(world)
         self.book = ServiceBook(log)
         commands = RecordedCommands(log.client, "process:evaluator", record)
         watching = cast("Any", self.conclusions)
@@ -130,11 +129,3 @@ class Edge:
             for service in self._world.services:
                 self.conclusions.see(service)
                 self.reporter.consider(service)
-
-    def blind(self, seconds: float) -> None:
-        """See nothing for a while."""
-        self.conclusions.is_blind = True
-        self._loop.call_later(seconds, self._see_again)
-
-    def _see_again(self) -> None:
-        self.conclusions.is_blind = False

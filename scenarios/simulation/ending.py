@@ -9,11 +9,10 @@ from actors import incident
 from actors.alert import Acknowledged, Firing
 from actors.deciders import KINDS
 from actors.runtime.host import Host
-from actors.runtime.known_states import in_memory
 from actors.runtime.store import Store
 from actors.service import Down, NoData, Watched
 from events.placement import BucketRange
-from scenarios.checker.records import KnownState
+from scenarios.simulation.memories import known_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -45,7 +44,7 @@ class Ending:
             if not isinstance(host, Host):
                 continue
             if not host.is_ready:
-                self.record.crashes.append(f"{name} is not ready, though nothing hurts it")
+                self.record.crashed(f"{name} is not ready, though nothing hurts it")
             entities = host.mailroom.entities.values()
             owned = [one for one in entities if host.ownership.owns(one.address)]
             self._tell([one for one in owned if one.head.sequence and not one.stale], "live")
@@ -58,11 +57,7 @@ class Ending:
 
     def _tell(self, entities: Iterable[Entity], source: Source) -> None:
         for entity in entities:
-            one = in_memory(entity)
-            digest = one.digest.hex()
-            self.record.known(
-                KnownState(one.entity, one.sequence, digest, one.state, one.marks, source)
-            )
+            self.record.known(known_state(entity, source))
 
     def _left_over(self) -> None:
         """All services are well: no alert fires, no incident is open, nothing is parked."""
@@ -78,4 +73,5 @@ class Ending:
                     found.append(f"{entity} is not healthy in the log, though it is in the world")
                 case _:
                     pass
-        self.record.crashes.extend(found)
+        for one in found:
+            self.record.crashed(one)

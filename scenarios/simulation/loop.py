@@ -33,7 +33,6 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._moment = 0.0
         self._number = 0
         self._moments: list[tuple[float, int, asyncio.TimerHandle]] = []
-        self.steps = 0
 
     def time(self) -> float:
         """Give the seconds since the beginning."""
@@ -92,7 +91,6 @@ class VirtualLoop(asyncio.BaseEventLoop):
         ready = self._ready
         if not ready:
             self._jump()
-        self.steps += len(ready)
         for _ in range(len(ready)):
             handle = ready.popleft()
             if handle._cancelled:  # noqa: SLF001  (as the base class does)

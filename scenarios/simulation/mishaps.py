@@ -26,7 +26,15 @@ if TYPE_CHECKING:
 CLOCK_SECONDS_MAX = 3600.0
 RESUME_SHARE = 0.5
 STRIKE_SECONDS, DELIVERY_SECONDS = 0.01, 0.3
-"""So soon after a commit what waited for it strikes: amid what follows from it."""
+AT_COMMIT = {
+    "kill at commit": ("kill", STRIKE_SECONDS),
+    "kill at delivery": ("kill", DELIVERY_SECONDS),
+    "cut at commit": ("cut", STRIKE_SECONDS),
+    "pause at commit": ("pause", STRIKE_SECONDS),
+}
+"""What waits for a commit: what it does then, and how soon after it, amid what follows from it."""
+PASSES_SECONDS = 3.0
+"""Within this time who was killed begins anew, and who was cut off is connected again."""
 CALM_SECONDS = 150.0
 BUCKETS_HALF = 128
 
@@ -41,8 +49,7 @@ class Mishaps:
     stepped: float = -1e9
     _open: dict[int, Heal] = field(default_factory=dict)
     _calm_since: float = 0.0
-    _waiting: list[Callable[[], None]] = field(default_factory=list)
-    _number: int = 0
+    _waiting: list[Mishap] = field(default_factory=list)
     _context: Context = field(default_factory=Context)
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
 
@@ -67,21 +74,36 @@ class Mishaps:
             self.record.step(f"world: {mishap.target} {mishap.what}")
             kind = cast("Kind", mishap.what.removeprefix("service: "))
             self.world.fail(mishap.target, kind)
-            return
-        self.record.fault(mishap.what, f"{mishap.target} for {mishap.lasts_seconds:.1f} s")
+        elif mishap.what in AT_COMMIT:
+            self._waiting.append(mishap)
+        else:
+            self._strike(mishap, mishap.what)
+
+    def committed(self, _commit: Commit) -> None:
+        """Strike, a moment after a commit of whomever, where a mishap waited for one."""
+        waiting, self._waiting = self._waiting, []
+        for mishap in waiting:
+            act, within_seconds = AT_COMMIT[mishap.what]
+            seconds = abs(mishap.amount) * within_seconds
+            self._loop.call_later(seconds, self._strike, mishap, act, context=self._context)
+
+    def _strike(self, mishap: Mishap, act: str) -> None:
+        """Let it happen, and heal it in its time; what passes by itself is over soon."""
+        target = mishap.target or mishap.what.partition(" ")[0]
+        what = f"{mishap.what} {mishap.target} for {mishap.lasts_seconds:.1f} s"
+        number = self.record.fault(mishap.what, target, what)
         self._calm_since = self._loop.time()
-        act = getattr(self, "_" + mishap.what.replace(" ", "_"))
-        heal: Heal | None = act(mishap)
-        if heal is not None:
-            self._number += 1
-            self._open[self._number] = heal
-            self._loop.call_later(mishap.lasts_seconds, self._heal, self._number)
+        heal: Heal | None = getattr(self, "_" + act.replace(" ", "_"))(mishap)
+        self._open[number] = heal or _nothing
+        seconds = mishap.lasts_seconds if heal else PASSES_SECONDS
+        self._loop.call_later(seconds, self._heal, number)
 
     def _heal(self, number: int) -> None:
         heal = self._open.pop(number, None)
         if heal is not None:
             self._calm_since = self._loop.time()
             heal()
+            self.record.journal.end(number)
 
     # --- processes -----------------------------------------------------------------------
 
@@ -110,46 +132,6 @@ class Mishaps:
         life = self._life(mishap)
         life.process.pause()
         return life.process.resume
-
-    # --- at the next commit --------------------------------------------------------------
-
-    def committed(self, _commit: Commit) -> None:
-        """Strike where a mishap waited for a commit."""
-        waiting, self._waiting = self._waiting, []
-        for strike in waiting:
-            strike()
-
-    def _at_commit(self, mishap: Mishap, strike: Callable[[], None], within: float) -> None:
-        """Let something happen a moment after the next commit, whoever wrote it."""
-        seconds = abs(mishap.amount) * within
-
-        def soon() -> None:
-            self._loop.call_later(seconds, strike, context=self._context)
-
-        self._waiting.append(soon)
-
-    def _kill_at_commit(self, mishap: Mishap) -> None:
-        self._at_commit(mishap, lambda: self._kill(mishap), STRIKE_SECONDS)
-
-    def _kill_at_delivery(self, mishap: Mishap) -> None:
-        self._at_commit(mishap, lambda: self._kill(mishap), DELIVERY_SECONDS)
-
-    def _cut_at_commit(self, mishap: Mishap) -> None:
-        self._at_commit(mishap, lambda: self._cut(mishap), STRIKE_SECONDS)
-
-    def _pause_at_commit(self, mishap: Mishap) -> Heal:
-        life, is_over = self._life(mishap), asyncio.Event()
-
-        def pause() -> None:
-            if not is_over.is_set():
-                life.process.pause()
-
-        def resume() -> None:
-            is_over.set()
-            life.process.resume()
-
-        self._at_commit(mishap, pause, STRIKE_SECONDS)
-        return resume
 
     # --- the way to the log --------------------------------------------------------------
 
@@ -198,15 +180,13 @@ class Mishaps:
 
     def _clock_steps(self, mishap: Mishap) -> Heal:
         seconds = mishap.amount * CLOCK_SECONDS_MAX
-        clock = self.cluster.clock
-        clock.offset_seconds += seconds
-        self.stepped = self._loop.time()
+        self._step_clock(seconds)
+        return lambda: self._step_clock(-seconds)
 
-        def back() -> None:
-            clock.offset_seconds -= seconds
-            self.stepped = self._loop.time()
-
-        return back
+    def _step_clock(self, seconds: float) -> None:
+        before, self.stepped = self.record.now(), self._loop.time()
+        self.cluster.clock.offset_seconds += seconds
+        self.record.journal.clock_stepped(before)
 
     def _receiver(self, mishap: Mishap) -> Heal:
         receiver = self.cluster.receivers[mishap.target]
@@ -253,3 +233,7 @@ class Mishaps:
             edge.conclusions.is_blind = False
 
         return see
+
+
+def _nothing() -> None:
+    """It passed by itself."""

@@ -14,6 +14,7 @@ from events.identity import LogIdentity
 from events.subjects import STATE_STREAM, entity_of
 from scenarios.checker.checker import Checker
 from scenarios.checker.records import Delivery, Invoked, KnownState, Outage, Returned
+from scenarios.simulation.journal import Journal
 from scenarios.simulation.process import BEGINNING
 
 if TYPE_CHECKING:
@@ -22,33 +23,40 @@ if TYPE_CHECKING:
     from actors.runtime.commands import Answer
     from events.address import EntityAddress
     from events.commit import Commit
-    from scenarios.checker.invariant import Violation
     from scenarios.simulation.process import Clock
     from scenarios.simulation.stream import Stored
 
 STEPS_KEPT = 80
+"""So many steps before the one that broke something are kept, and none after it."""
 DETECTED_WITHIN = timedelta(seconds=120)
 LOG_ID = "simulated"
-ACCEPTED, REFUSED = frozenset({"done", "unchanged", "duplicate"}), "fail"
 
 
 @dataclass(slots=True)
 class Record:
     """All that is observed from outside. `committed` is called with each commit that lands.
 
-    Times are those of the machine, whose clock may step.
+    Times are those of the machine, whose clock may step. `broke` is set by the first step after
+    which anything is not as it must be.
     """
 
     clock: Clock
     committed: list[Callable[[Commit], None]] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
-    faults: Counter[str] = field(default_factory=Counter)
+    broke: asyncio.Event = field(default_factory=asyncio.Event)
+    journal: Journal = field(init=False)
     steps: deque[str] = field(default_factory=lambda: deque(maxlen=STEPS_KEPT))
-    crashes: list[str] = field(default_factory=list)
     checker: Checker = field(default_factory=lambda: Checker(detected_within=DETECTED_WITHIN))
     in_flight: int = 0
+    newest: dict[EntityAddress, int] = field(default_factory=dict)
+    _crashes: list[str] = field(default_factory=list)
     _digest: Any = field(default_factory=sha256)
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
+
+    def __post_init__(self) -> None:
+        """Begin the journal, so that whatever is late from now on needs an excuse."""
+        self.journal = Journal(self.now)
+        self.checker.journal((), self.now())
 
     @property
     def digest(self) -> str:
@@ -56,20 +64,20 @@ class Record:
         return str(self._digest.hexdigest())
 
     @property
-    def violations(self) -> list[Violation]:
-        """What broke the invariants."""
-        return self.checker.violations
-
-    @property
     def is_broken(self) -> bool:
         """Say whether anything is not as it must be."""
-        return bool(self.crashes) or any(one.violation_count for one in self.checker.invariants)
+        return self.broke.is_set()
 
     @property
-    def problems(self) -> list[str]:
+    def broken(self) -> tuple[str, ...]:
+        """Name the invariants that do not hold."""
+        return tuple(one.name for one in self.checker.invariants if one.violation_count)
+
+    @property
+    def problems(self) -> tuple[str, ...]:
         """Say what is not as it must be."""
-        found = [f"{one.invariant}: {one.where}: {one.what}" for one in self.violations]
-        return [*self.crashes, *found]
+        found = (f"{one.invariant}: {one.where}: {one.what}" for one in self.checker.violations)
+        return (*self._crashes, *found)
 
     def now(self) -> datetime:
         """Give what the machine's clock shows."""
@@ -77,20 +85,36 @@ class Record:
 
     def step(self, what: str) -> None:
         """Note a step for whoever looks into a failure."""
-        self.steps.append(f"{self._loop.time():12.4f} {what}")
+        if not self.broke.is_set():
+            self.steps.append(f"{self._loop.time():12.4f} {what}")
 
-    def fault(self, kind: str, what: str) -> None:
-        """Note a fault."""
-        self.faults[kind] += 1
-        self.counts["in flight at faults"] += self.in_flight
+    def crashed(self, what: str) -> None:
+        """Note a failure that is no matter of the checker."""
+        self._crashes.append(what)
+        self._look()
+
+    def _look(self) -> None:
+        """See whether all is still as it must be, after whatever was told to the checker."""
+        if self.broke.is_set():
+            return
+        is_well = not self._crashes
+        for one in self.checker.invariants:
+            is_well = is_well and not one.violation_count
+        if not is_well:
+            self.step(f"BROKEN: {self.problems[0]}")
+            self.broke.set()
+
+    def fault(self, kind: str, target: str, what: str) -> int:
+        """Note a fault that begins; gives its number in the journal."""
         self.step(f"fault: {kind} {what}")
+        return self.journal.begin(kind, target, self.in_flight)
 
     def ended(self, name: str, error: BaseException | None, *, expected: bool) -> None:
         """Note that a part ended by itself; an error of its own is a failure of the run."""
         self.step(f"{name} ended: {error!r}")
         self.counts["parts ended"] += 1
         if not expected:
-            self.crashes.append(f"{name} ended by an error that is its own: {error!r}")
+            self.crashed(f"{name} ended by an error that is its own: {error!r}")
 
     def stored(self, stream: str, message: Stored) -> None:
         """Take a message that landed."""
@@ -98,11 +122,13 @@ class Record:
             return
         self._digest.update(message.payload)
         commit = decode_commit(message.payload, entity_of(message.subject))
+        self.newest[commit.entity] = message.sequence
         self.counts["commits"] += 1
         names = ", ".join(fact.type[10:-3] for fact in commit.facts)
         self.step(f"{message.sequence} {commit.entity} {names}")
         log = LogIdentity(LOG_ID, 1)
         self.checker.commit(StoredCommit(commit, message.sequence, message.payload, log))
+        self._look()
         for listener in self.committed:
             listener(commit)
 
@@ -130,16 +156,23 @@ class Record:
             self._loop.time(),
         )
         self.checker.returned(returned)
+        self._look()
 
     def delivered(self, delivery: Delivery) -> None:
         """Take what a receiver saw."""
-        self.counts["notices"] += 1
+        self.counts["deliveries"] += 1
         self.step(f"{delivery.receiver} saw {delivery.key} {delivery.status}")
         self.checker.delivered(delivery)
+        self._look()
 
     def known(self, state: KnownState) -> None:
-        """Take a state as a host knows it."""
+        """Take a state as it is known at the end."""
         self.checker.known(state)
+
+    def seen(self, state: KnownState) -> None:
+        """Take a state as a host knows it now, while the log is where that is."""
+        self.checker.seen(state)
+        self._look()
 
     def out(self, service: str, began: datetime, ended: datetime | None) -> None:
         """Take an outage that had to be noticed."""
@@ -148,7 +181,10 @@ class Record:
     def quiet(self) -> None:
         """Take that nothing was broken for a while: what is due for long is forgotten."""
         self.checker.moment(self.now())
+        self._look()
 
     def at_the_end(self) -> None:
-        """Take that all is over."""
+        """Take that all is over, and what was broken when: only that excuses what came late."""
+        self.checker.journal(self.journal.excuses(), BEGINNING)
         self.checker.end(self.now())
+        self._look()

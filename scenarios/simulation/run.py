@@ -7,7 +7,7 @@ import gc
 import logging
 import tempfile
 import time
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -28,6 +28,7 @@ from scenarios.simulation.cluster import Cluster, whole_kinds
 from scenarios.simulation.commands import RecordedCommands
 from scenarios.simulation.ending import Ending
 from scenarios.simulation.loop import VirtualLoop
+from scenarios.simulation.memories import Memories
 from scenarios.simulation.mishaps import Mishaps
 from scenarios.simulation.people import People
 from scenarios.simulation.plan import draw_plan
@@ -41,12 +42,14 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from actors.base import Command
+    from scenarios.checker.records import Injected
     from scenarios.simulation.cluster import Life
     from scenarios.simulation.plan import Mishap
     from scenarios.simulation.settings import SimulationSettings
 
 RECEIVERS = ("ops", "chat")
 LOOK_SECONDS = 60.0
+"""So often what is due and what hosts have in memory is looked at, where all is calm."""
 TRUE_SECONDS = 300.0
 MEMORY = Path("/dev/shm")  # noqa: S108  (a folder of its own is made there)
 
@@ -55,14 +58,16 @@ MEMORY = Path("/dev/shm")  # noqa: S108  (a folder of its own is made there)
 class Result:
     """What became of a run. `took_seconds` is time of one core, whatever else it did.
 
+    `broken` names the invariants that do not hold; `last_steps` end with the one that broke them.
     `exercised` counts for each claim of the checker how often it was exercised.
     """
 
     settings: SimulationSettings
     problems: tuple[str, ...]
+    broken: tuple[str, ...]
     digest: str
     counts: dict[str, int]
-    faults: dict[str, int]
+    faults: tuple[Injected, ...]
     exercised: dict[str, int]
     last_steps: tuple[str, ...]
     simulated_seconds: float
@@ -101,10 +106,11 @@ def _simulate(settings: SimulationSettings, plan: tuple[Mishap, ...]) -> Result:
     record = simulation.record
     return Result(
         settings=settings,
-        problems=tuple(record.problems),
+        problems=record.problems,
+        broken=record.broken,
         digest=record.digest,
         counts={**record.counts, "refused by the log": simulation.server.refusals},
-        faults=dict(record.faults),
+        faults=tuple(record.journal.hurt),
         exercised=claims_of(record.checker.invariants),
         last_steps=tuple(record.steps),
         simulated_seconds=simulated,
@@ -129,6 +135,7 @@ class Simulation:
     server: Server = field(init=False)
     cluster: Cluster = field(init=False)
     mishaps: Mishaps = field(init=False)
+    memories: Memories = field(init=False)
     _failed: dict[str, tuple[datetime, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -143,7 +150,9 @@ class Simulation:
             seed, self.server, self.world, self.record, self.clock, receivers, self.folder
         )
         self.mishaps = Mishaps(self.cluster, self.world, self.record)
-        self.record.committed.append(self.mishaps.committed)
+        self.memories = Memories(self.cluster, self.record)
+        self.record.committed += [self.memories.committed, self.mishaps.committed]
+        self.cluster.dying.append(self.memories.dies)
 
     async def run(self) -> None:
         """Let it all happen, and look at the end."""
@@ -152,15 +161,23 @@ class Simulation:
         until = loop.time() + self.settings.seconds
         self.mishaps.schedule(self.plan)
         self.world.changed.append(self._changed)
-        while loop.time() < until and not self.record.is_broken:
-            await asyncio.sleep(LOOK_SECONDS)
+        while loop.time() < until and not await self._breaks_within(LOOK_SECONDS):
             if self.mishaps.is_calm:
+                self.memories.look()
                 self.record.quiet()
-        if not self.record.is_broken:
-            self.mishaps.heal_all()
-            self.world.mend_all()
-            await asyncio.sleep(self.settings.heal_seconds)
+        if self.record.is_broken:
+            return
+        self.mishaps.heal_all()
+        self.world.mend_all()
+        if not await self._breaks_within(self.settings.heal_seconds):
             await Ending(self.cluster, self.record).look()
+
+    async def _breaks_within(self, seconds: float) -> bool:
+        """Wait for a while, or until anything is not as it must be; gives whether that is so."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.record.broke.wait()
+        return self.record.is_broken
 
     async def _begin(self) -> None:
         cluster = self.cluster

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from scenarios.bugs import BUGS
 from scenarios.simulation.run import simulate
 from scenarios.simulation.settings import SimulationSettings
 
@@ -29,9 +30,14 @@ def stormy(seed: int, bug: str = "") -> SimulationSettings:
 
 
 def seeds_to_find(bug: str, first: int = 1, most: int = SEEDS_MAX) -> tuple[int, Result | None]:
-    """Give how many seeds it takes to find a bug, and the run; more than `most` is not found."""
+    """Give how many seeds it takes to find a bug, and the run; more than `most` is not found.
+
+    It is found by a seed that breaks what the bug must break, and is clean without it.
+    """
+    breaks = set(BUGS[bug].breaks)
     for count in range(1, most + 1):
-        result = simulate(stormy(first + count - 1, bug))
-        if result.problems:
+        seed = first + count - 1
+        result = simulate(stormy(seed, bug))
+        if breaks.intersection(result.broken) and not simulate(stormy(seed)).problems:
             return count, result
     return most + 1, None

@@ -30,3 +30,17 @@ class SimulationSettings(Value):
     def seconds(self) -> float:
         """How long things may go wrong."""
         return self.days * DAY_SECONDS
+
+
+def again(settings: SimulationSettings) -> str:
+    """Give the command that runs the same once more."""
+    given = {
+        "seed": settings.seed,
+        "days": settings.days,
+        "services": settings.services,
+        "failures-per-day": settings.failures_per_day,
+        "faults-per-day": settings.faults_per_day,
+        "heal-seconds": settings.heal_seconds,
+        **({"bug": settings.bug} if settings.bug else {}),
+    }
+    return " ".join(["standfast simulate", *(f"--{name} {one}" for name, one in given.items())])

@@ -92,6 +92,11 @@ class Stream:
         sequences = parts[0] if len(parts) == 1 else list(dict.fromkeys(merge(*parts)))
         return [self._messages[sequence] for sequence in sequences]
 
+    def newest(self, patterns: Sequence[str]) -> list[Stored]:
+        """Give the newest message of each subject that matches any pattern, in order."""
+        found = {one.subject: one for one in self.from_sequence(patterns, 1)}
+        return sorted(found.values(), key=lambda one: one.sequence)
+
     def from_time(self, time: datetime) -> int:
         """Give the sequence of the first message stored at or after a time."""
         later = (one.sequence for one in self._messages.values() if one.stored >= time)

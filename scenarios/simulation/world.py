@@ -48,29 +48,17 @@ class Service:
 
 
 @dataclass(slots=True)
-class Outage:
-    """A while in which a service was not healthy, be it because of what it needs."""
-
-    service: str
-    began: float
-    ended: float | None = None
-
-
-@dataclass(slots=True)
 class World:
-    """All services, and the true record of their outages.
+    """All services, and how they truly are.
 
     `changed(service)` is called whenever the health of one changes.
     """
 
     chance: Random
     services: dict[str, Service]
-    outages: list[Outage] = field(default_factory=list)
-    starts: list[tuple[float, str]] = field(default_factory=list)
     changed: list[Callable[[str], None]] = field(default_factory=list)
     _needed_by: dict[str, list[str]] = field(default_factory=dict)
     _healthy: dict[str, bool] = field(default_factory=dict)
-    _open: dict[str, Outage] = field(default_factory=dict)
     _last_pid: int = 100
     _context: Context = field(default_factory=Context)
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
@@ -128,7 +116,6 @@ class World:
         """Start the process of a service, unless it runs."""
         service = self.services[name]
         if not service.pid:
-            self.starts.append((self._loop.time(), name))
             self._run(service)
             self._look(name)
         return service
@@ -177,18 +164,10 @@ class World:
         if healthy == self._healthy[name]:
             return
         self._healthy[name] = healthy
-        self._record(name, healthy=healthy)
         for listener in self.changed:
             listener(name)
         for other in self._needed_by.get(name, ()):
             self._look(other)
-
-    def _record(self, name: str, *, healthy: bool) -> None:
-        if healthy:
-            self._open.pop(name).ended = self._loop.time()
-        else:
-            outage = self._open[name] = Outage(name, self._loop.time())
-            self.outages.append(outage)
 
 
 def draw_services(chance: Random, count: int) -> dict[str, Service]:

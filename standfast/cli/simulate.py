@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +12,7 @@ import typer
 from scenarios.bugs import BUGS
 from scenarios.simulation.run import Result
 from scenarios.simulation.run import simulate as run_simulation
-from scenarios.simulation.settings import SimulationSettings
+from scenarios.simulation.settings import SimulationSettings, again
 from scenarios.simulation.shrink import keep, shrink
 from standfast.cli.terminal import (
     EXIT_FAILED,
@@ -42,6 +43,10 @@ FailuresOption = Annotated[
 FaultsOption = Annotated[
     float, typer.Option("--faults-per-day", min=0, help="How often Standfast itself is hurt.")
 ]
+HealOption = Annotated[
+    float,
+    typer.Option("--heal-seconds", min=1, help="How long all is healed before the last look."),
+]
 KeepOption = Annotated[
     Path | None,
     typer.Option("--keep", metavar="DIR", help="Shrink a failing seed, and keep it as a case."),
@@ -61,6 +66,7 @@ def simulate(  # noqa: PLR0913, PLR0917  (each is an option)
     services: ServicesOption = 100,
     failures_per_day: FailuresOption = 0.5,
     faults_per_day: FaultsOption = 40.0,
+    heal_seconds: HealOption = 1800.0,
     keep_in: KeepOption = None,
     bug: BugOption = "",
     json: JsonOption = False,  # noqa: FBT002
@@ -84,6 +90,7 @@ def simulate(  # noqa: PLR0913, PLR0917  (each is an option)
             services=services,
             failures_per_day=failures_per_day,
             faults_per_day=faults_per_day,
+            heal_seconds=heal_seconds,
             bug=bug,
         )
         result = run_simulation(settings)
@@ -115,7 +122,17 @@ def _as_json(result: Result) -> dict[str, Any]:
         "days": result.settings.days,
         "services": result.settings.services,
         "counts": result.counts,
-        "faults": result.faults,
+        "broken": list(result.broken),
+        "last_steps": list(result.last_steps) if result.problems else [],
+        "faults": [
+            {
+                "number": one.number,
+                "fault": one.fault,
+                "target": one.target,
+                "in_flight": one.in_flight,
+            }
+            for one in result.faults
+        ],
         "exercised": result.exercised,
         "digest": result.digest,
         "speedup": round(result.speedup),
@@ -127,19 +144,16 @@ def _show(result: Result) -> None:
     counts = result.counts
     did = f"{counts.get('commits', 0)} commits, {counts.get('commands', 0)} commands"
     say(f"seed {seed}: {verdict}; {did}, {result.speedup:,.0f} times as fast as time")
-    say(f"  faults: {_counted(result.faults)}")
+    in_flight = sum(one.in_flight for one in result.faults)
+    kinds = Counter(one.fault for one in result.faults)
+    say(f"  faults: {_counted(kinds)}; commands in flight at them: {in_flight}")
     say(f"  exercised: {_counted(result.exercised)}")
     for step in result.last_steps[-STEPS_SHOWN_MAX:] if result.problems else ():
         say(f"  [dim]{plain(step)}[/]")
     for problem in result.problems[:PROBLEMS_SHOWN_MAX]:
         say(f"  [red]{plain(problem)}[/]")
     if result.problems:
-        options = f"--days {result.settings.days:g} --services {result.settings.services}"
-        often = (
-            f"--failures-per-day {result.settings.failures_per_day:g}"
-            f" --faults-per-day {result.settings.faults_per_day:g}"
-        )
-        say(f"  again: standfast simulate --seed {seed} {options} {often}")
+        say(f"  again: {again(result.settings)}")
 
 
 def _counted(counts: dict[str, int]) -> str:

@@ -13,68 +13,17 @@ from nats.js.errors import APIError, NotFoundError
 from events.commit import Head
 from events.log import ConflictError, Log
 from events.reader import OrderedReader, Start
-from events.streams import StreamLimits, ensure_streams
 from events.subjects import STATE_STREAM, state_subject
-from scenarios.simulation.client import SimulatedClient
-from scenarios.simulation.loop import VirtualLoop
-from scenarios.simulation.process import Process
-from scenarios.simulation.server import Server
 from standfast.bench.samples import commit_of, service, verdict
-from tests.fixtures.nats import connect_to, fresh_log
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from nats.aio.client import Client
     from nats.aio.msg import Msg
 
-    from tests.fixtures.nats import NatsServer
-
-    Scenario = Callable[[Client], Awaitable[None]]
-    Run = Callable[[Scenario], None]
+    from tests.fixtures.two_logs import Run
 
 FENCE = "Nats-Expected-Last-Subject-Sequence"
 WAIT_SECONDS = 10.0
-
-
-@pytest.fixture(params=["real", "simulated"])
-def run(request: pytest.FixtureRequest, nats_server: NatsServer) -> Run:
-    """Give what runs a scenario on an empty log."""
-    return _simulated if request.param == "simulated" else lambda one: _real(nats_server, one)
-
-
-def _real(server: NatsServer, scenario: Scenario) -> None:
-    async def work() -> None:
-        client = await connect_to(server)
-        await fresh_log(client)
-        await scenario(client)
-        await client.close()
-        for _ in range(5):  # its transport closes behind it
-            await asyncio.sleep(0)
-
-    asyncio.run(work())
-
-
-def _simulated(scenario: Scenario) -> None:
-    async def work() -> None:
-        from random import Random  # noqa: PLC0415  (chance belongs to the simulation alone)
-
-        server = Server(lambda _stream, _message: None)
-        process = Process("test", Random(1))
-        client = cast("Client", process.context.run(SimulatedClient, server, process, Random(1)))
-
-        async def inside() -> None:
-            await ensure_streams(client, StreamLimits())
-            await scenario(client)
-
-        await process.start(inside())
-        await client.close()
-
-    loop = VirtualLoop()
-    try:
-        loop.run_until_complete(work())
-    finally:
-        loop.close()
 
 
 async def _write(log: Log, number: int, count: int, head: Head | None = None) -> Head:

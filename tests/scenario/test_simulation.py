@@ -5,7 +5,9 @@ from __future__ import annotations
 import secrets
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,10 +15,16 @@ from scenarios.bugs import BUGS
 from scenarios.simulation.plan import Mishap, draw_plan
 from scenarios.simulation.run import simulate
 from scenarios.simulation.search import SEEDS_MAX, rough, seeds_to_find, stormy
-from scenarios.simulation.settings import SimulationSettings
+from scenarios.simulation.settings import SimulationSettings, again
 from scenarios.simulation.shrink import keep, read_case, shrink
 
-CASES = sorted((Path(__file__).parent / "simulation_cases").glob("*.json"))
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from scenarios.simulation.run import Result
+
+CASES_FOLDER = Path(__file__).parent / "simulation_cases"
+CASES = sorted(CASES_FOLDER.glob("*.json"))
 SEEDS = 50
 FIRST = secrets.randbelow(2**31)
 ROOT = Path(__file__).parents[2]
@@ -31,15 +39,28 @@ and no journal of its faults."""
 
 
 @pytest.mark.timeout(900)
-def test_fifty_seeds_are_clean_and_exercise_what_they_can() -> None:
+def test_fifty_seeds_are_clean_and_exercise_what_they_can(tmp_path: Path) -> None:
     sys.stdout.write(f"seeds {FIRST} to {FIRST + SEEDS - 1}\n")
-    exercised: dict[str, int] = {}
+    exercised: Counter[str] = Counter()
     for seed in range(FIRST, FIRST + SEEDS):
-        result = simulate(stormy(seed) if seed % 5 else rough(seed))
-        assert not result.problems, (seed, result.problems[:5], result.last_steps[-20:])
-        for name, count in result.exercised.items():
-            exercised[name] = exercised.get(name, 0) + count
+        settings = stormy(seed) if seed % 5 else rough(seed)
+        result = simulate(settings)
+        if result.problems:
+            pytest.fail("\n".join(_told(result, tmp_path)))
+        exercised.update(result.exercised)
     assert {claim for claim, count in exercised.items() if not count} <= ELSEWHERE, exercised
+
+
+def _told(result: Result, folder: Path) -> Iterator[str]:
+    """Say what a person needs to look into a seed that failed, and make it a case."""
+    yield f"a {'stormy' if result.settings.seed % 5 else 'rough'} seed failed"
+    yield f"again: {again(result.settings)}"
+    yield from result.problems[:5]
+    yield from result.last_steps[-30:]
+    case = shrink(result.settings)
+    if case is not None:
+        yield f"{len(case.plan)} mishaps are enough; to be kept in {CASES_FOLDER.name}:"
+        yield keep(case, folder).read_text()
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
@@ -50,10 +71,21 @@ def test_a_seed_that_failed_once_fails_no_more(path: Path) -> None:
 
 @pytest.mark.parametrize("bug", BUGS)
 @pytest.mark.timeout(900)
-def test_a_bug_is_found_within_two_hundred_seeds(bug: str) -> None:
+def test_a_bug_is_found_within_two_hundred_seeds_by_what_it_must_break(bug: str) -> None:
     count, result = seeds_to_find(bug)
     assert count <= SEEDS_MAX
     assert result is not None
+    assert set(result.broken) & set(BUGS[bug].breaks)
+    assert simulate(result.settings.model_copy(update={"bug": ""})).problems == ()
+
+
+@pytest.mark.parametrize("bug", ["missing-fence", "skipped-intent"])
+def test_the_last_step_that_is_kept_is_the_one_that_broke_something(bug: str) -> None:
+    _, result = seeds_to_find(bug)
+    assert result is not None
+    *_, broke, said = result.last_steps
+    assert said.partition("BROKEN: ")[2] == result.problems[0]
+    assert said.split()[0] == broke.split()[0], "at the same moment"
 
 
 def test_a_seed_gives_the_same_log_in_every_process() -> None:
