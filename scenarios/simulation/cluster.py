@@ -50,6 +50,7 @@ LOOK_SECONDS = 30.0
 RESTART_SECONDS = (0.5, 3.0)
 SKEW_SECONDS = 0.3
 ENDINGS_MAX = 20
+"""So often tasks are cancelled that begin others when they are."""
 EXPECTED = (
     LogUnavailableError,
     LogFullError,
@@ -246,7 +247,8 @@ async def _end_all() -> None:
     """End all tasks, and those that they begin meanwhile; what they raise is no matter any more."""
     for _ in range(ENDINGS_MAX):
         left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        if not left:
+            return
         for task in left:
             task.cancel()
-        if left:
-            await asyncio.wait(left, timeout=5)
+        await asyncio.wait(left, timeout=5)

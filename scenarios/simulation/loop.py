@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from events.surroundings import SURROUNDINGS
@@ -19,6 +20,29 @@ class NothingLeftError(RuntimeError):
     """Nobody waits for any moment: what is waited for will never come."""
 
 
+class _Handle(asyncio.TimerHandle):
+    """Something to be done at a moment, made in a hurry: nobody debugs this loop."""
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        callback: Callable[..., object],
+        args: tuple[Any, ...],
+        loop: VirtualLoop,
+        context: Context | None,
+    ) -> None:
+        self._context = copy_context() if context is None else context
+        self._callback, self._args, self._loop = callback, args, loop
+        self._cancelled = self._scheduled = False
+        self._repr = self._source_traceback = None
+
+    def cancel(self) -> None:
+        """Leave it undone."""
+        self._cancelled = True
+        self._callback = self._args = None  # type: ignore[assignment]  # as the base class does
+
+
 class VirtualLoop(asyncio.BaseEventLoop):
     """Runs everything in one order that depends on nothing but what is asked of it.
 
@@ -32,7 +56,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         super().__init__()
         self._moment = 0.0
         self._number = 0
-        self._moments: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._moments: list[tuple[float, int, _Handle]] = []
 
     def time(self) -> float:
         """Give the seconds since the beginning."""
@@ -42,7 +66,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.Handle:
         """Call at this moment, after all that is asked for already."""
-        handle = asyncio.Handle(callback, args, self, context)
+        handle = _Handle(callback, args, self, context)
         self._ready.append(handle)
         return handle
 
@@ -56,7 +80,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
         """Call at a later moment."""
-        handle = asyncio.TimerHandle(when, callback, args, self, context)
+        handle = _Handle(callback, args, self, context)
         self._number += 1
         heapq.heappush(self._moments, (when, self._number, handle))
         return handle
@@ -99,7 +123,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
             if around is not None and isinstance(around, Process) and not around.runs:
                 around.held.append(handle)
             else:
-                handle._run()  # noqa: SLF001
+                try:
+                    handle._context.run(handle._callback, *handle._args)  # type: ignore[attr-defined]  # noqa: SLF001
+                except Exception as error:  # noqa: BLE001  (as the base class does)
+                    self.call_exception_handler({"message": "a callback", "exception": error})
 
     def _jump(self) -> None:
         """Let it be the next moment at which something is to be done."""
@@ -113,9 +140,6 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._moment = max(self._moment, moments[0][0])
         while moments and moments[0][0] <= self._moment:
             self._ready.append(heapq.heappop(moments)[2])
-
-    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        """It is left out when its moment comes."""
 
     def _write_to_self(self) -> None:
         """Nobody sleeps here who could be woken."""

@@ -93,6 +93,10 @@ class Record:
         self._crashes.append(what)
         self._look()
 
+    def strayed(self, context: dict[str, Any]) -> None:
+        """Note an error that nobody waited for: it is logged and lost in a real process."""
+        self.crashed(f"{context['message']}: {context.get('exception')!r}")
+
     def _look(self) -> None:
         """See whether all is still as it must be, after whatever was told to the checker."""
         if self.broke.is_set():

@@ -119,7 +119,10 @@ def _simulate(settings: SimulationSettings, plan: tuple[Mishap, ...]) -> Result:
 
 
 async def _make(settings: SimulationSettings, plan: tuple[Mishap, ...], folder: Path) -> Simulation:
-    return Simulation(settings, plan, folder)
+    simulation = Simulation(settings, plan, folder)
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _loop, context: simulation.record.strayed(context))
+    return simulation
 
 
 @dataclass(slots=True)
