@@ -6,8 +6,10 @@ They prove that checker and simulator find what they are for. Nothing of the pro
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from actors.intents import Intents
 from actors.runtime.entity import Entity
