@@ -112,6 +112,7 @@ class SimulatedChildren:
                 subject=service,
                 status=assignment.intent.effect,
                 time=self.record.now(),
+                is_action=True,
             )
         )
 

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-CLOCK = "clock steps"
-NO_EXCUSE = frozenset({"receiver", "buckets move"})
-"""What Standfast has to live with: nothing of its own is hurt by these."""
+CLOCK, EVERYBODY = "clock steps", "everybody"
+NO_EXCUSE = frozenset({"buckets move"})
+"""What Standfast does of itself: nothing is hurt by it."""
 STEP_SEEN_WITHIN = timedelta(seconds=40)
 """So long after a step a host still does not know of it: it looks at its clocks now and then."""
 
@@ -52,7 +52,7 @@ class Journal:
             self._open[number] = replace(one, began=now)
         self._number += 1
         first, last = min(before, now), max(before, now) + STEP_SEEN_WITHIN
-        self.pieces.append(Injected(self._number, CLOCK, "", first, last, 0))
+        self.pieces.append(Injected(self._number, CLOCK, EVERYBODY, first, last, 0))
 
     def excuses(self) -> list[Injected]:
         """Give what excuses that something comes late; what is not healed has no end."""

@@ -33,6 +33,16 @@ AT_COMMIT = {
     "pause at commit": ("pause", STRIKE_SECONDS),
 }
 """What waits for a commit: what it does then, and how soon after it, amid what follows from it."""
+PARTS = {
+    "log paused": "log",
+    "log killed": "log",
+    "log full": "log",
+    "clock steps": "everybody",
+    "receiver": "receiver",
+    "blind": "prober",
+    "edge": "prober",
+}
+"""Which part of Standfast it is, as the checker calls it, that is hurt by what, or under a name."""
 PASSES_SECONDS = 3.0
 """Within this time who was killed begins anew, and who was cut off is connected again."""
 CALM_SECONDS = 150.0
@@ -89,7 +99,8 @@ class Mishaps:
 
     def _strike(self, mishap: Mishap, act: str) -> None:
         """Let it happen, and heal it in its time; what passes by itself is over soon."""
-        target = mishap.target or mishap.what.partition(" ")[0]
+        target = PARTS.get(mishap.what, mishap.target)
+        target = PARTS.get(target, target)
         what = f"{mishap.what} {mishap.target} for {mishap.lasts_seconds:.1f} s"
         number = self.record.fault(mishap.what, target, what)
         self._calm_since = self._loop.time()

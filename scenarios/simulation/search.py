@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from scenarios.bugs import BUGS
@@ -9,6 +10,8 @@ from scenarios.simulation.run import simulate
 from scenarios.simulation.settings import SimulationSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from scenarios.simulation.run import Result
 
 SEEDS_MAX = 200
@@ -17,6 +20,19 @@ STORMY = {"days": 0.012, "services": 5, "failures_per_day": 250.0, "faults_per_d
 
 ROUGH = {"days": 0.1, "services": 20, "failures_per_day": 20.0, "faults_per_day": 600.0}
 """Two hours of twenty services: there is time to escalate, to give up, and to begin anew."""
+
+
+NOT_SIMULATED = frozenset({"acknowledged: unchanging", "world: told without the log"})
+"""What no simulation exercises: nobody asks for what is so already, and no host tells people of
+itself: that is held against what the supervisor knows."""
+
+
+def never_exercised(results: Iterable[Result]) -> list[str]:
+    """Name the claims that some runs could have exercised, and none of them did."""
+    counts: Counter[str] = Counter()
+    for result in results:
+        counts.update(result.exercised)
+    return [claim for claim, count in counts.items() if not count and claim not in NOT_SIMULATED]
 
 
 def rough(seed: int) -> SimulationSettings:

@@ -12,6 +12,7 @@ import typer
 from scenarios.bugs import BUGS
 from scenarios.simulation.run import Result
 from scenarios.simulation.run import simulate as run_simulation
+from scenarios.simulation.search import never_exercised
 from scenarios.simulation.settings import SimulationSettings, again
 from scenarios.simulation.shrink import keep, shrink
 from standfast.cli.terminal import (
@@ -75,14 +76,15 @@ def simulate(  # noqa: PLR0913, PLR0917  (each is an option)
 
     Hosts, executor and log are killed, frozen, doubled and cut off; services fail meanwhile. After
     each step the five invariants must hold. One seed is one run, always the same.
-    Exit code: 0, or 1 when an invariant broke, or 2 for options that can't be.
+    Exit code: 0, or 1 when an invariant broke or one of its claims was never exercised in all
+    runs together, or 2 for options that can't be.
 
     Example: [bold]standfast simulate --seed 7 --days 1 --services 100 --json | jq .clean[/]
     """
     if bug and bug not in BUGS:
         fail(f"there is no bug {bug!r}; there are: {', '.join(BUGS)}", EXIT_USAGE)
     first = secrets.randbelow(SEED_MAX) if seed is None else seed
-    found: list[dict[str, Any]] = []
+    found: list[Result] = []
     for number in range(first, first + seeds):
         settings = SimulationSettings(
             seed=number,
@@ -94,14 +96,18 @@ def simulate(  # noqa: PLR0913, PLR0917  (each is an option)
             bug=bug,
         )
         result = run_simulation(settings)
-        found.append(_as_json(result))
+        found.append(result)
         if not json:
             _show(result)
         if result.problems and keep_in is not None:
             _keep(settings, keep_in, json=json)
-    clean = all(one["clean"] for one in found)
+    missing = never_exercised(found)
+    clean = not missing and not any(one.problems for one in found)
     if json:
-        print_json({"clean": clean, "runs": found})
+        runs = list(map(_as_json, found))
+        print_json({"clean": clean, "never_exercised": missing, "runs": runs})
+    elif missing:
+        say(f"[red]never exercised: {', '.join(missing)}[/]; more seeds, failures or faults do it")
     if not clean:
         raise typer.Exit(EXIT_FAILED)
 
