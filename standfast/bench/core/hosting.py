@@ -7,14 +7,16 @@ import signal
 import time
 import tracemalloc
 from contextlib import suppress
+from functools import reduce
 from typing import TYPE_CHECKING
 
 from actors.runtime.checkpoints import Checkpoints
 from actors.runtime.commands import CommandClient, NoAnswerError
+from actors.runtime.description import ask_host
 from actors.service import SERVICE, RequestProbe
 from standfast.bench.figure import Figure, Goal, Peer
-from standfast.bench.ground import GroundError, ground, unshared_bytes
-from standfast.bench.samples import CONFIGURED, service, write_history
+from standfast.bench.ground import HOST, GroundError, ground, unshared_bytes
+from standfast.bench.samples import history, service, write_history
 
 if TYPE_CHECKING:
     import subprocess
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from standfast.bench.ground import Ground
 
 ENTITIES = 10_000
+EVENTS_EACH = 4
+AT_ONCE = 200
 CHECKPOINT_SECONDS = 20.0
 ANSWER_SECONDS = 20.0
 TRY_SECONDS = 0.05
@@ -30,14 +34,18 @@ BARE = "kill -9 of a process with nats-py alone to its successor's answer"
 
 
 async def measure_hosting() -> list[Figure]:
-    """Measure an empty host, then one with all entities, killed without and with a checkpoint."""
-    async with ground(sync_always=False) as under:
+    """Measure an empty host, then one with all entities, killed without and with a checkpoint.
+
+    The host is a process of its own: what Ray adds is how soon it sees the end, and starts another.
+    """
+    async with ground() as under:
         await under.place("service")
         empty = await under.start_host()
         before = unshared_bytes(empty.pid)
         _kill(empty)
-        await write_history(under.log, ENTITIES, 1)
+        await write_history(under.log, ENTITIES, EVENTS_EACH)
         full = await under.start_host()
+        await _command_each(under)
         held = unshared_bytes(full.pid) - before
         bare = await _restart_bare(under)
         full, cold = await _recover(under, full)
@@ -61,7 +69,8 @@ def _recovery(name: str, seconds: float, bare: float, most: float) -> Figure:
 
 def _states_bytes() -> int:
     """Give what as many states take that are read from their stored bytes, without hosts."""
-    stored = SERVICE.states.dump_json(SERVICE.evolve(SERVICE.initial, CONFIGURED))
+    state = reduce(SERVICE.evolve, history(EVENTS_EACH), SERVICE.initial)
+    stored = SERVICE.states.dump_json(state)
     tracemalloc.start()
     states = [SERVICE.states.validate_json(stored) for _ in range(ENTITIES)]
     held, _ = tracemalloc.get_traced_memory()
@@ -90,7 +99,20 @@ async def _recover(
     _kill(host)
     process = under.spawn_host()
     await _first_answer(client)
-    return process, time.perf_counter() - began
+    seconds = time.perf_counter() - began
+    known = await ask_host(under.client, HOST, entities=False)
+    assert known.entity_count == ENTITIES, f"{known.entity_count} of {ENTITIES} services are back"
+    return process, seconds
+
+
+async def _command_each(under: Ground) -> None:
+    """Have every service do something, so that none is as it was read."""
+    client = CommandClient(under.client, principal="process:bench", source="/standfast/bench")
+    for first in range(0, ENTITIES, AT_ONCE):
+        numbers = range(first, first + AT_ONCE)
+        sent = [client.send(service(number), RequestProbe(reason="bench")) for number in numbers]
+        answers = await asyncio.gather(*sent)
+        assert all(answer.accepted for answer in answers), "not all services took a command"
 
 
 async def _first_answer(client: CommandClient) -> None:
@@ -99,7 +121,10 @@ async def _first_answer(client: CommandClient) -> None:
     while time.monotonic() < until:
         command = RequestProbe(reason="bench")
         with suppress(NoAnswerError):
-            await client.send(service(ENTITIES // 2), command, patience_seconds=TRY_SECONDS)
+            answer = await client.send(
+                service(ENTITIES // 2), command, patience_seconds=TRY_SECONDS
+            )
+            assert answer.accepted, answer
             return
     raise GroundError("the host did not answer again")
 

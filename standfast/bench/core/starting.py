@@ -14,14 +14,23 @@ from pathlib import Path
 import aiohttp
 
 from events.server import free_port
-from standfast.bench.figure import Figure, Goal
+from standfast.bench.figure import Figure, Goal, Peer
 from standfast.bench.ground import GroundError, end
-from standfast.supervisor.processes import base_environment
+from standfast.supervisor.processes import base_environment, merged
 
 READY_SECONDS = 90.0
 ASK_SECONDS = 1.0
 RETRY_SECONDS = 0.02
 OUTPUT_CHARACTERS = 1_000
+RAY = "Ray alone, from its import to the first answer of an actor"
+RAY_PROGRAM = """
+import ray
+ray.init("local", num_cpus=1, include_dashboard=False, _node_ip_address="127.0.0.1")
+actor = ray.remote(type("Actor", (), {"answer": lambda self: 1})).remote()
+assert ray.get(actor.answer.remote()) == 1
+print("answered", flush=True)
+ray.shutdown()
+"""
 
 
 async def measure_start() -> list[Figure]:
@@ -36,7 +45,26 @@ async def measure_start() -> list[Figure]:
                 seconds = time.perf_counter() - began
             finally:
                 end(process, signal.SIGINT, READY_SECONDS)
-    return [Figure("ready_seconds", seconds, "s", "lower", goal=Goal(15))]
+    peer = Peer(name=RAY, value=_start_ray())
+    return [Figure("ready_seconds", seconds, "s", "lower", peer, Goal(15))]
+
+
+def _start_ray() -> float:
+    """Give how long it takes until an actor of a Ray with nothing else answers."""
+    began = time.perf_counter()
+    with subprocess.Popen(
+        (sys.executable, "-c", RAY_PROGRAM),
+        env=merged(base_environment()),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        assert process.stdout is not None
+        answered = process.stdout.readline() == b"answered\n"
+        seconds = time.perf_counter() - began
+    if not answered:
+        raise GroundError("Ray alone did not start")
+    return seconds
 
 
 def _up(state: Path, port: int, output: int) -> subprocess.Popen[bytes]:
