@@ -23,6 +23,8 @@ from tests.waiting import until
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
+pytestmark = pytest.mark.timeout(360)
+"""Longer than all that a test waits for; the first of them starts Standfast, the last ends it."""
 WHOLE = ["service.went_down", "service.became_healthy"]
 DOWN, LOG = "ServiceDown", "LogAway"
 
