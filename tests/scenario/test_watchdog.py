@@ -96,13 +96,14 @@ async def test_when_all_but_the_watchdog_is_killed_people_are_told_once_until_it
 async def test_a_page_outlives_the_watchdog_that_sent_it(
     standing: Standing, receiver: Receiver
 ) -> None:
+    """What was under way when it was killed may be told again, under its key."""
     await standing.wait_ready()
     with frozen(standing.pid_of("prober")):
-        await until(lambda: receiver.told(SILENT) == ["firing"], 60)
+        await until(lambda: receiver.told_once(SILENT) == ["firing"], 60)
         await replaced(standing, "watchdog")
         await until(lambda: "StandfastSilent" in _status(standing), 10)
         await replaced(standing, "watchdog")
-    await until(lambda: receiver.told(SILENT) == ["firing", "resolved"], 30)
+    await until(lambda: receiver.told_once(SILENT) == ["firing", "resolved"], 30)
 
 
 def _status(standing: Standing) -> str:
