@@ -7,18 +7,23 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Self
 
-from effects.notifiers.webhook import KEY_HEADER
+from effects.notifiers.webhook import FENCE_HEADER, KEY_HEADER
 
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from scenarios.faults.receiver import Ledger
+
 
 class Receiver:
-    """Listens on a free loopback port and answers 200 to all it is told."""
+    """Listens on a free loopback port and answers 200 to all it is told.
 
-    def __init__(self) -> None:
+    What it is told it also enters into `checked`, where the checker is to know it.
+    """
+
+    def __init__(self, checked: Ledger | None = None) -> None:
         self.ledger: list[dict[str, Any]] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self.ledger))
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self.ledger, checked))
         self.port = int(self._server.server_address[1])
         self.url = f"http://127.0.0.1:{self.port}/"
 
@@ -64,12 +69,15 @@ class Receiver:
         self._server.server_close()
 
 
-def _handler(ledger: list[dict[str, Any]]) -> type[BaseHTTPRequestHandler]:
+def _handler(ledger: list[dict[str, Any]], checked: Ledger | None) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             length = int(self.headers["Content-Length"])
             content = json.loads(self.rfile.read(length))
             ledger.append({**content, "key": self.headers[KEY_HEADER]})
+            if checked is not None:
+                fence = int(self.headers.get(FENCE_HEADER, 0))
+                checked.enter(self.headers[KEY_HEADER], fence, content)
             self.send_response(200)
             self.end_headers()
 

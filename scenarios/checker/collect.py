@@ -14,6 +14,7 @@ import msgspec
 from nats.errors import Error as NatsError
 
 from actors.deciders import KINDS
+from actors.runtime.description import ask_host
 from actors.runtime.known_states import EntityInMemory, ask_states, in_memory
 from actors.runtime.store import Store
 from events.archive import ArchiveWriter, Heading
@@ -56,6 +57,7 @@ async def collect(log: Log, hosts: Collection[str], heading: RunHeading, directo
     while time.monotonic() < until:
         head = await log.head_sequence()
         with suppress(TimeoutError, NatsError):  # a host that is just being started anew
+            await _all_ready(log, hosts)
             await _write_states(log, hosts, directory)
             await _write_log(log, directory / ARCHIVE)
             if await log.head_sequence() == head:
@@ -68,6 +70,14 @@ async def collect(log: Log, hosts: Collection[str], heading: RunHeading, directo
 
 class RestlessError(Exception):
     """The platform never came to rest."""
+
+
+async def _all_ready(log: Log, hosts: Iterable[str]) -> None:
+    """Find that every host has read its buckets. Raises `TimeoutError`."""
+    for host in hosts:
+        described = await ask_host(log.client, host, entities=False)
+        if not (described.answered and described.ready):
+            raise TimeoutError(f"{host} is not ready")
 
 
 async def _write_states(log: Log, hosts: Iterable[str], directory: Path) -> None:

@@ -17,7 +17,8 @@ from events.storage import LogRestored
 from standfast.keeping.aftermath import STORAGE_ADDRESS
 from standfast.paths import StateDirectory
 from standfast.runtime import Situation
-from tests.orders import check_orders_of
+from standfast.supervisor.layout import HOSTED
+from tests.fixtures.checked import HELD, CheckedRun
 from tests.receiver import Receiver
 from tests.standing import Standing
 from tests.waiting import until
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
+CLAIMS = (*HELD, "world: ended", "causes: orders", "causes: failures seen", "causes: followed")
+AWAY_SECONDS = 120.0
+"""So long the log may be away while it is restored, and what is due waits for it."""
 QUICK = "interval_seconds: 0.3, timeout_seconds: 0.25, failure_threshold: 2, success_threshold: 2"
 
 
@@ -94,13 +98,13 @@ class Platform:
         finally:
             await client.close()
 
-    async def check(self, generation: int) -> None:
-        """Hold the log, the policies and the projections against what must be true."""
+    async def check(self, generation: int, run: CheckedRun) -> None:
+        """Hold the log, the policies, the hosts and the projections against what must be true."""
         await self.quiet()
         async with self.log() as log:
             assert log.identity.generation == generation
             await _settled(log)
-            assert await check_orders_of(log) > 0
+            await run.clean(log, *CLAIMS, hosts=HOSTED, late_seconds=AWAY_SECONDS)
         verified = await self.standing.json("verify")
         assert verified["ok"], verified
         assert verified["projections"]["compared"], verified
@@ -153,7 +157,7 @@ correlation: {{settle_seconds: 0.5}}
 
 
 async def test_everything_begins_anew_by_itself_while_it_runs(
-    platform: Platform, tmp_path: Path
+    platform: Platform, checked_run: CheckedRun, tmp_path: Path
 ) -> None:
     standing, file = platform.standing, str(tmp_path / "log.backup")
     await platform.fail_and_mend("front")
@@ -178,7 +182,7 @@ async def test_everything_begins_anew_by_itself_while_it_runs(
     await platform.doors.open("side")
     await platform.until_state("side", "healthy")
     await platform.fail_and_mend("back")  # ten others
-    await platform.check(generation=2)
+    await platform.check(2, checked_run)
     assert took < 45, "seconds, on a busy machine too"
     async with platform.log() as log:
         fact = await log.last_commit(STORAGE_ADDRESS)
@@ -189,7 +193,7 @@ async def test_everything_begins_anew_by_itself_while_it_runs(
 
 
 async def test_everything_begins_anew_by_itself_when_it_is_started_again(
-    platform: Platform, tmp_path: Path
+    platform: Platform, checked_run: CheckedRun, tmp_path: Path
 ) -> None:
     standing, file = platform.standing, str(tmp_path / "log.backup")
     platform.doors.shut("front")
@@ -209,6 +213,6 @@ async def test_everything_begins_anew_by_itself_when_it_is_started_again(
     await standing.wait_ready()
     await platform.until_state("front", "healthy")
     await platform.fail_and_mend("side")
-    await platform.check(generation=2)
+    await platform.check(2, checked_run)
     statuses = platform.receiver.statuses()
     assert statuses[-1] == "resolved", statuses
