@@ -7,9 +7,11 @@ from contextvars import Context
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
+from actors.runtime.moving import Share
 from events.placement import BucketRange
-from scenarios.simulation.cluster import EXPECTED, HOSTED, whole_kinds
+from scenarios.simulation.cluster import HOSTED, PACE, whole_kinds
 from scenarios.simulation.edge import Edge
+from scenarios.simulation.moving import Move, Mover
 from scenarios.simulation.receivers import MOODS
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ PARTS = {
     "edge": "prober",
 }
 """Which part of Standfast it is, as the checker calls it, that is hurt by what, or under a name."""
+CUTTING = frozenset({"cut", "hold up", "hold down", "log killed"})
 PASSES_SECONDS = 3.0
 """Within this time who was killed begins anew, and who was cut off is connected again."""
 CALM_SECONDS = 150.0
@@ -57,11 +60,16 @@ class Mishaps:
     world: World
     record: Record
     stepped: float = -1e9
-    _open: dict[int, Heal] = field(default_factory=dict)
+    mover: Mover = field(init=False)
+    _open: dict[int, tuple[str, Heal]] = field(default_factory=dict)
     _calm_since: float = 0.0
     _waiting: list[Mishap] = field(default_factory=list)
     _context: Context = field(default_factory=Context)
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
+
+    def __post_init__(self) -> None:
+        """Have somebody who moves buckets."""
+        self.mover = Mover(self.cluster)
 
     def schedule(self, plan: tuple[Mishap, ...]) -> None:
         """Let all of it happen in its time."""
@@ -105,15 +113,19 @@ class Mishaps:
         number = self.record.fault(mishap.what, target, what)
         self._calm_since = self._loop.time()
         heal: Heal | None = getattr(self, "_" + act.replace(" ", "_"))(mishap)
-        self._open[number] = heal or _nothing
+        self._open[number] = act, heal or _nothing
         seconds = mishap.lasts_seconds if heal else PASSES_SECONDS
         self._loop.call_later(seconds, self._heal, number)
 
     def _heal(self, number: int) -> None:
-        heal = self._open.pop(number, None)
-        if heal is not None:
-            self._calm_since = self._loop.time()
-            heal()
+        if number not in self._open:
+            return
+        act, heal = self._open.pop(number)
+        self._calm_since = self._loop.time()
+        heal()
+        if act in CUTTING:  # until its readers look, a host does not know that it was cut off
+            self._loop.call_later(PACE.look_seconds, self.record.journal.end, number)
+        else:
             self.record.journal.end(number)
 
     # --- processes -----------------------------------------------------------------------
@@ -209,30 +221,23 @@ class Mishaps:
         return well
 
     def _buckets_move(self, mishap: Mishap) -> Heal:
-        """Half of a kind's buckets move to the coordinator, and later back."""
-        kind, hosts = mishap.target, whole_kinds()
+        """Half of a kind's buckets move to the coordinator, and later back.
+
+        Either the new owner rehearses and the old one hands over, or both only hear of it.
+        """
+        kind, placed = mishap.target, whole_kinds()
         (owner,) = (name for name, kinds in HOSTED.items() if kind in kinds)
-        kept = [part for part in hosts[owner] if part.kind != kind]
-        hosts[owner] = (*kept, BucketRange(kind=kind, first=0, last=BUCKETS_HALF - 1))
+        kept = [part for part in placed[owner] if part.kind != kind]
+        placed[owner] = (*kept, BucketRange(kind=kind, first=0, last=BUCKETS_HALF - 1))
         moved = BucketRange(kind=kind, first=BUCKETS_HALF)
-        hosts["coordinator"] = (*hosts["coordinator"], moved)
-        self._place(hosts)
-        return lambda: self._place(whole_kinds())
+        placed["coordinator"] = (*placed["coordinator"], moved)
+        share = Share((moved,)) if mishap.amount > 0 else Share()
+        self._move(Move(owner, "coordinator", share, placed))
+        return lambda: self._move(Move("coordinator", owner, share, whole_kinds()))
 
-    def _place(self, hosts: dict[str, tuple[BucketRange, ...]]) -> None:
+    def _move(self, move: Move) -> None:
         supervisor = self.cluster.lives["supervisor"]
-        supervisor.process.start(self._place_until_done(supervisor, hosts))
-
-    async def _place_until_done(
-        self, supervisor: Life, hosts: dict[str, tuple[BucketRange, ...]]
-    ) -> None:
-        while True:
-            try:
-                await self.cluster.place(supervisor, hosts)
-            except EXPECTED:
-                await asyncio.sleep(1.0)
-            else:
-                return
+        supervisor.process.start(self.mover.move(supervisor, move))
 
     def _blind(self, _mishap: Mishap) -> Heal | None:
         edge = self.cluster.lives["edge"].part
