@@ -5,11 +5,14 @@ from __future__ import annotations
 import secrets
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from actors.runtime.drain import Drainer
+from actors.runtime.timers import Timers
 from scenarios.bugs import BUGS
 from scenarios.simulation.plan import Mishap, draw_plan
 from scenarios.simulation.run import simulate
@@ -25,7 +28,11 @@ from scenarios.simulation.shrink import keep, read_case, shrink
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
+    from actors.runtime.entity import Entity
+    from actors.runtime.letters import Draft
+    from events.address import EntityAddress
     from scenarios.simulation.run import Result
 
 CASES_FOLDER = Path(__file__).parent / "simulation_cases"
@@ -119,6 +126,45 @@ def test_a_failing_seed_is_made_smaller_and_kept(tmp_path: Path) -> None:
     again = read_case(path)
     assert again == case
     assert simulate(again.settings, again.plan).problems
+
+
+@pytest.mark.parametrize(
+    ("plan", "noticed_by_seconds"),
+    [((Mishap(at_seconds=95.0, what="kill", target="coordinator"),), 95.0), ((), 240.0)],
+)
+def test_a_state_in_memory_that_is_not_the_logs_is_noticed_at_a_kill_and_when_all_is_calm(
+    monkeypatch: pytest.MonkeyPatch, plan: tuple[Mishap, ...], noticed_by_seconds: float
+) -> None:
+    original = Drainer._commit
+
+    async def forgetting(drainer: Drainer, entity: Entity, draft: Draft) -> None:
+        await original(drainer, entity, draft)
+        if entity.address.kind == "topology":
+            entity.state = entity.decider.initial
+
+    monkeypatch.setattr(Drainer, "_commit", forgetting)
+    result = simulate(SimulationSettings(seed=5, days=0.012, services=2), plan)
+    assert result.problems == (
+        "history: topology/main: its live state is not what its events lead to",
+    )
+    assert float(result.last_steps[-1].split()[0]) <= noticed_by_seconds
+
+
+def test_what_comes_late_has_only_the_mishaps_as_an_excuse(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Timers of a host that is slow are late; while the log is paused nobody blames them."""
+    plan = (Mishap(at_seconds=100.0, what="service: broken", target="s000"),)
+    settings = SimulationSettings(seed=5, days=0.012, services=1)
+    original = Timers.arm
+
+    def slowly(timers: Timers, address: EntityAddress, due: datetime | None) -> None:
+        original(timers, address, due and due + timedelta(seconds=20))
+
+    assert simulate(settings, plan).problems == ()
+    monkeypatch.setattr(Timers, "arm", slowly)
+    late = simulate(settings, plan)
+    assert late.broken == ("due",)
+    paused = Mishap(at_seconds=380.0, what="log paused", lasts_seconds=60.0)
+    assert len(simulate(settings, (*plan, paused)).problems) < len(late.problems)
 
 
 def test_a_full_log_is_not_asked_as_fast_as_it_can() -> None:
