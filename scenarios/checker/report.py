@@ -45,6 +45,11 @@ class Finding:
     violations: tuple[Violation, ...]
 
     @property
+    def exercised(self) -> int:
+        """How often it was exercised, by all of its claims."""
+        return sum(one.exercised for one in self.claims)
+
+    @property
     def missing(self) -> tuple[str, ...]:
         """Name the claims that were never exercised and had to be."""
         return tuple(one.claim for one in self.claims if one.is_missing)
@@ -91,7 +96,9 @@ class Report:
             "faults": [_fault_as_json(one) for one in self.done],
             "without_effect": [_fault_as_json(one) for one in self.faults if not one.effect],
             "problems": list(self.problems),
-            "invariants": [asdict(finding) for finding in self.findings],
+            "invariants": [
+                {**asdict(finding), "exercised": finding.exercised} for finding in self.findings
+            ],
         }
 
     def _pace_as_json(self) -> dict[str, float] | None:
@@ -133,8 +140,9 @@ def _lines_of(finding: Finding) -> Iterator[str]:
     verdict = "holds" if finding.holds else "BROKEN"
     if not finding.violation_count and finding.missing:
         verdict = "NEVER EXERCISED"
-    yield f"{finding.invariant:13s} {verdict}: {finding.violation_count} violations"
-    yield f"    exercised: {', '.join(map(_words_of, finding.claims))}"
+    counted = f"exercised {finding.exercised} times, {finding.violation_count} violations"
+    yield f"{finding.invariant:13s} {verdict}: {counted}"
+    yield f"    {', '.join(map(_words_of, finding.claims))}"
     for one in finding.violations[:SHOWN_MAX]:
         place = f" at {one.sequence}" if one.sequence else ""
         yield f"    {one.where}{place}: {one.what}"

@@ -63,9 +63,9 @@ def faults(
     """Run Standfast on a stand of its own, hurt it by chance, and check what it did.
 
     Its processes are killed and frozen, given doubles, cut off from the log; acknowledgements are
-    lost, and services die meanwhile. Each fault is told with the commands in flight. Afterwards
-    the five invariants must hold, each exercised. Nothing but what the run itself started is
-    touched. Parts that have a report in the output are not run again.
+    lost, and services die meanwhile. Each fault is told with the commands in flight; one without
+    effect does not count. Afterwards the five invariants must hold, each claim exercised. Nothing
+    but what the run itself started is touched. Parts that this build ran already are only read.
     Exit code: 0, or 1 when something is broken, or 2 when the stand can't be made.
 
     Example: [bold]standfast faults --faults 60 --seconds 216 --parts 17 -o build/faults[/]

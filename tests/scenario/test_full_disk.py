@@ -6,8 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from events.log import Log
 from events.server import connect
 from events.streams import StreamLimits, ensure_streams
+from standfast.paths import StateDirectory
+from standfast.runtime import Situation
+from standfast.supervisor.layout import HOSTED
+from tests.fixtures.checked import HELD, CheckedRun
 from tests.fixtures.nats import NatsServer
 from tests.hurting import Service, configuration
 from tests.receiver import Receiver
@@ -19,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
+AWAY_SECONDS = 180.0
+"""So long the log may take nothing, and what is due waits for it."""
 SMALL = StreamLimits(telemetry_bytes_max=8 << 20, checkpoint_bytes_max=8 << 20)
 
 
@@ -73,7 +80,11 @@ async def _make_small_log(directory: Path) -> None:
 
 @pytest.mark.timeout(300)
 async def test_a_full_disk_is_told_and_when_there_is_room_all_goes_on_by_itself(
-    standing: Standing, receiver: Receiver, service: Service, disk: SharedDisk
+    standing: Standing,
+    receiver: Receiver,
+    service: Service,
+    disk: SharedDisk,
+    checked_run: CheckedRun,
 ) -> None:
     disk.fill()
     service.stop()
@@ -90,3 +101,9 @@ async def test_a_full_disk_is_told_and_when_there_is_room_all_goes_on_by_itself(
     assert len(went_down) == 1
     await standing.wait_for("/healthz", bool, 30)
     await standing.run("verify")
+    situation = Situation.read(StateDirectory(standing.directory))
+    client = await connect(situation.runtime.address, "test")
+    claims = (*HELD, "world: ended", "causes: orders", "causes: followed")
+    log = await Log.open(client)
+    await checked_run.clean(log, *claims, hosts=HOSTED, late_seconds=AWAY_SECONDS)
+    await client.close()

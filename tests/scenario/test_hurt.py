@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from events.log import Log
 from events.server import connect
 from events.subjects import STATE_STREAM
 from standfast.emergency.spool import read_spool
 from standfast.paths import StateDirectory
 from standfast.runtime import Situation
+from standfast.supervisor.layout import HOSTED
+from tests.fixtures.checked import HELD, CheckedRun
 from tests.hurting import Service, configuration, frozen, replaced
 from tests.receiver import Receiver
 from tests.standing import Standing
@@ -23,15 +26,28 @@ from tests.waiting import until
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
+    from nats.aio.client import Client
+
 pytestmark = pytest.mark.timeout(360)
 """Longer than all that a test waits for; the first of them starts Standfast, the last ends it."""
 WHOLE = ["service.went_down", "service.became_healthy"]
 DOWN, LOG = "ServiceDown", "LogAway"
+TOLD = ("world: delivered", "world: in time", "world: told without the log")
+AWAY_SECONDS = 120.0
+"""So long the log may be frozen or full, and what is due waits for it."""
 
 
 @pytest.fixture(scope="module")
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as found:
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CheckedRun]:
+    """One run of all that happens here, which the checker looks at in the end."""
+    found = CheckedRun(tmp_path_factory.mktemp("run"))
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="module")
+def receiver(run: CheckedRun) -> Iterator[Receiver]:
+    with Receiver(run.ledger("team")) as found:
         yield found
 
 
@@ -238,15 +254,31 @@ async def test_a_full_log_is_told_and_afterwards_knows_what_happened(
 
 
 @contextlib.asynccontextmanager
-async def full_log(standing: Standing) -> AsyncIterator[None]:
-    """Set the limit of the state stream to what it holds, for a while."""
+async def connected(standing: Standing) -> AsyncIterator[Client]:
+    """Connect to the log's server."""
     situation = Situation.read(StateDirectory(standing.directory))
     client = await connect(situation.runtime.address, "test")
-    manager = client.jsm()
-    info = await manager.stream_info(STATE_STREAM)
-    await manager.update_stream(info.config.evolve(max_bytes=info.state.bytes + 1))
     try:
-        yield
+        yield client
     finally:
-        await manager.update_stream(info.config.evolve(max_bytes=-1))
         await client.close()
+
+
+@contextlib.asynccontextmanager
+async def full_log(standing: Standing) -> AsyncIterator[None]:
+    """Set the limit of the state stream to what it holds, for a while."""
+    async with connected(standing) as client:
+        manager = client.jsm()
+        info = await manager.stream_info(STATE_STREAM)
+        await manager.update_stream(info.config.evolve(max_bytes=info.state.bytes + 1))
+        try:
+            yield
+        finally:
+            await manager.update_stream(info.config.evolve(max_bytes=-1))
+
+
+async def test_after_all_this_the_checker_is_content(standing: Standing, run: CheckedRun) -> None:
+    async with connected(standing) as client:
+        log = await Log.open(client)
+        claims = (*HELD, *TOLD, "causes: followed")
+        await run.clean(log, *claims, hosts=HOSTED, late_seconds=AWAY_SECONDS)

@@ -81,8 +81,8 @@ async def test_a_clean_run_says_how_often_each_was_tried_and_what_was_in_flight(
     assert done.exit_code == 0, done.output
     assert "kill service-host: 17 commands in flight" in done.output
     assert "seed 42, 1 faults, 2 commits" in done.output
-    assert "acknowledged  holds: 0 violations" in done.output
-    assert "exercised: accepted 1, refused 0, unchanging 0" in done.output
+    assert "acknowledged  holds: exercised 1 times, 0 violations" in done.output
+    assert "    accepted 1, refused 0, unchanging 0" in done.output
     assert done.output.endswith("clean\n")
 
 
@@ -90,6 +90,7 @@ async def test_programs_are_told_the_same(tmp_path: Path) -> None:
     told = json.loads(check(str(await a_run(tmp_path)), "--json").stdout)
     assert (told["clean"], told["seed"], told["commits"]) == (True, 42, 2)
     assert [one["in_flight"] for one in told["faults"]] == [17]
+    assert {one["invariant"]: one["exercised"] for one in told["invariants"]}["history"] == 1
     chain = told["invariants"][1]["claims"][0]
     assert chain == {"claim": "chain", "exercised": 1, "must_be_exercised": True}
 
@@ -97,14 +98,14 @@ async def test_programs_are_told_the_same(tmp_path: Path) -> None:
 async def test_a_broken_invariant_is_named_and_fails(tmp_path: Path) -> None:
     done = check(str(await a_run(tmp_path, acknowledged_at=2)))
     assert done.exit_code == 1
-    assert "acknowledged  BROKEN: 1 violations" in done.output
+    assert "acknowledged  BROKEN: exercised 1 times, 1 violations" in done.output
     assert "command-0001 was acknowledged at 2 and is at 1" in done.output
 
 
 async def test_a_claim_that_was_never_tried_fails_where_it_had_to_be(tmp_path: Path) -> None:
     done = check(str(await a_run(tmp_path, must_exercise=("causes: orders", "history: chain"))))
     assert done.exit_code == 1
-    assert "causes        NEVER EXERCISED: 0 violations" in done.output
+    assert "causes        NEVER EXERCISED: exercised 0 times, 0 violations" in done.output
     assert "orders NEVER, causes 0" in done.output
     assert "history       holds" in done.output
     assert "due           holds" in done.output, "it did not have to be tried"

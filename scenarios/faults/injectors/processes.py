@@ -7,6 +7,7 @@ import contextlib
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from scenarios.faults.stand import Stand
 
 STRIKE_SECONDS_MAX = 3.0
+JOIN_SECONDS_MAX = 20.0
+JOIN_LOOK_SECONDS = 0.05
 INTENDED = b"standfast.effect.intended"
 
 
@@ -140,9 +143,11 @@ class Double(_OfProcess):
 
     name: str = "double"
     _process: subprocess.Popen[bytes] | None = None
+    _joined: bool = False
 
     async def begin(self, stand: Stand) -> Begun | None:
-        """Start it, over the same runtime file."""
+        """Start it, over the same runtime file, and wait until it has joined."""
+        before = stand.proxy.clients().count(self.target)
         runtime = stand.state / "runtime.json"
         command = [sys.executable, "-m", "scenarios.host_process", str(runtime), self.target]
         with (stand.home / "doubles.log").open("ab") as log:
@@ -150,13 +155,17 @@ class Double(_OfProcess):
                 command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         found = record(f"double of {self.target}", self._process.pid)
+        until = time.monotonic() + JOIN_SECONDS_MAX
+        while not self._joined and time.monotonic() < until:
+            await asyncio.sleep(JOIN_LOOK_SECONDS)
+            self._joined = stand.proxy.clients().count(self.target) > max(1, before)
         return None if found is None else Begun(stand.in_flight, (found,))
 
     async def heal(self, stand: Stand) -> Healed:
         """Kill -9 it: it has no time to give anything back. It did nothing if it never joined."""
+        del stand
         assert self._process is not None, "it was begun"
-        joined = stand.proxy.clients().count(self.target) > 1
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
         await asyncio.to_thread(self._process.wait)
-        return Healed(int(joined), "" if joined else "it never joined")
+        return Healed(int(self._joined), "" if self._joined else "it never joined")
