@@ -9,6 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from events.log import Log
+from events.server import connect
+from standfast.paths import StateDirectory
+from standfast.runtime import Situation
+from standfast.supervisor.layout import HOSTED
+from tests.fixtures.checked import HELD, CheckedRun
 from tests.hurting import configuration, end, frozen, kill_all_but, replaced
 from tests.receiver import Receiver
 from tests.standing import Standing
@@ -18,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
+AWAY_SECONDS = 120.0
+"""So long all may be away, and what is due waits for it."""
 SILENT, IMPAIRED = "StandfastSilent", "StandfastImpaired"
 
 
@@ -43,8 +51,8 @@ class DeadMan:
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as found:
+def receiver(checked_run: CheckedRun) -> Iterator[Receiver]:
+    with Receiver(checked_run.ledger("team")) as found:
         yield found
 
 
@@ -72,7 +80,7 @@ async def standing(
 
 
 async def test_when_all_but_the_watchdog_is_killed_people_are_told_once_until_it_is_back(
-    standing: Standing, receiver: Receiver, dead_man: DeadMan
+    standing: Standing, receiver: Receiver, dead_man: DeadMan, checked_run: CheckedRun
 ) -> None:
     await standing.wait_ready()
     await until(lambda: dead_man.pings)
@@ -91,6 +99,19 @@ async def test_when_all_but_the_watchdog_is_killed_people_are_told_once_until_it
     count = len(dead_man.pings)
     await until(lambda: len(dead_man.pings) > count)
     assert receiver.statuses() == ["firing", "resolved"]
+    await standing.wait_for("/api/events?kind=platform&id=hurt&limit=100", _knows_both, 60)
+    situation = Situation.read(StateDirectory(standing.directory))
+    client = await connect(situation.runtime.address, "test")
+    claims = (*HELD, "world: told without the log")
+    log = await Log.open(client)
+    await checked_run.clean(log, *claims, hosts=HOSTED, late_seconds=AWAY_SECONDS)
+    await client.close()
+
+
+def _knows_both(answer: Any) -> bool:
+    """Say whether the log knows that people were told, and that it is over."""
+    told = [one for one in answer["events"] if one["type"].endswith("told_without_log.v1")]
+    return len(told) == 2
 
 
 async def test_a_page_outlives_the_watchdog_that_sent_it(
