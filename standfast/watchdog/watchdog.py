@@ -168,7 +168,7 @@ class Watchdog:
             await self.desk.note(Opened(page=impaired_page(self._configuration(), absent, now)))
 
     def _may_be_impaired(self) -> bool:
-        return self._expectation.is_fresh and self._outages.outage is None
+        return self._expectation.is_beating and self._outages.outage is None
 
     def _open_page(self, alert: str) -> Page | None:
         return next((page for page in self.desk.open_pages() if page.alert == alert), None)
