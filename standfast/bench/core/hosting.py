@@ -109,7 +109,7 @@ async def _command_each(under: Ground) -> None:
     """Have every service do something, so that none is as it was read."""
     client = CommandClient(under.client, principal="process:bench", source="/standfast/bench")
     for first in range(0, ENTITIES, AT_ONCE):
-        numbers = range(first, first + AT_ONCE)
+        numbers = range(first, min(first + AT_ONCE, ENTITIES))
         sent = [client.send(service(number), RequestProbe(reason="bench")) for number in numbers]
         answers = await asyncio.gather(*sent)
         assert all(answer.accepted for answer in answers), "not all services took a command"
