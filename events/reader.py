@@ -91,18 +91,18 @@ class OrderedReader:
         self._reconnects = self._client.stats["reconnects"]
         likely, self._likely = self._likely, 0
         if likely < BULK_MESSAGES or not await self._open_bulk():
-            await self._open_ordinary()
-            if self.pending >= BULK_MESSAGES:
+            waited = await self._open_ordinary()
+            if waited >= BULK_MESSAGES:
                 await self._open_bulk()
         return self.pending + len(self._arrived)
 
-    async def _open_ordinary(self) -> None:
+    async def _open_ordinary(self) -> int:
         inbox = self._client.new_inbox()
         self._begin()
         self._subscription = await self._client.subscribe(
             inbox, cb=self._receive, pending_bytes_limit=PENDING_BYTES_MAX
         )
-        await self._add_consumer(inbox)
+        return await self._add_consumer(inbox)
 
     async def _open_bulk(self) -> bool:
         """Read on from a connection of its own; False, and all as it was, if there is none."""

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,6 +18,7 @@ from standfast.paths import StateDirectory
 from standfast.runtime import Situation
 from standfast.supervisor.layout import HOSTED
 from tests.fixtures.checked import HELD, CheckedRun
+from tests.hurting import Service
 from tests.receiver import Receiver
 from tests.standing import Standing
 from tests.waiting import until
@@ -34,37 +34,11 @@ QUICK = "interval_seconds: 0.3, timeout_seconds: 0.25, failure_threshold: 2, suc
 
 
 @dataclass
-class Doors:
-    """Ports that services are watched by, each of which may be shut."""
-
-    ports: dict[str, int] = field(default_factory=dict)
-    _open: dict[str, asyncio.Server] = field(default_factory=dict)
-
-    async def open(self, name: str) -> None:
-        server = await asyncio.start_server(_greet, "127.0.0.1", self.ports.get(name, 0))
-        self.ports[name] = server.sockets[0].getsockname()[1]
-        self._open[name] = server
-
-    def shut(self, name: str) -> None:
-        self._open.pop(name).close()
-
-    def shut_all(self) -> None:
-        for name in list(self._open):
-            self.shut(name)
-
-
-async def _greet(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    writer.close()
-    with contextlib.suppress(OSError):
-        await writer.wait_closed()
-
-
-@dataclass
 class Platform:
-    """A Standfast that watches three doors, and a receiver that it tells."""
+    """A Standfast that watches three services, and a receiver that it tells."""
 
     standing: Standing
-    doors: Doors
+    services: dict[str, Service]
     receiver: Receiver
 
     async def until_state(self, name: str, state: str) -> None:
@@ -76,9 +50,9 @@ class Platform:
 
     async def fail_and_mend(self, name: str) -> None:
         """Let a service fail and come back, which makes more than ten events."""
-        self.doors.shut(name)
+        self.services[name].stop()
         await self.until_state(name, "down")
-        await self.doors.open(name)
+        self.services[name].start()
         await self.until_state(name, "healthy")
 
     async def quiet(self) -> None:
@@ -127,19 +101,17 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 async def platform(tmp_path: Path, receiver: Receiver) -> AsyncIterator[Platform]:
-    doors = Doors()
-    for name in ("front", "back", "side"):
-        await doors.open(name)
-    services = "\n".join(
-        f"  {name}: {{checks: [{{kind: tcp, port: {port}, {QUICK}}}]}}"
-        for name, port in doors.ports.items()
+    services = {name: Service() for name in ("front", "back", "side")}
+    described = "\n".join(
+        f"  {name}: {{checks: [{{kind: tcp, port: {one.port}, {QUICK}}}]}}"
+        for name, one in services.items()
     )
     config = tmp_path / "standfast.yaml"
     config.write_text(
         f"""
 platform: {{name: own}}
 services:
-{services}
+{described}
 receivers:
   team: {{type: webhook, url: "{receiver.url}"}}
 alerting: {{receivers: [team]}}
@@ -150,10 +122,11 @@ correlation: {{settle_seconds: 0.5}}
     standing.start()
     try:
         await standing.wait_ready()
-        yield Platform(standing, doors, receiver)
+        yield Platform(standing, services, receiver)
     finally:
-        doors.shut_all()
         standing.stop()
+        for one in services.values():
+            one.stop()
 
 
 async def test_everything_begins_anew_by_itself_while_it_runs(
@@ -164,7 +137,7 @@ async def test_everything_begins_anew_by_itself_while_it_runs(
     await platform.quiet()
     made = await standing.json("log", "backup", file)
     await platform.fail_and_mend("back")  # the ten events that are given up
-    platform.doors.shut("side")
+    platform.services["side"].stop()
     await platform.until_state("side", "down")
     await until(lambda: platform.receiver.told_of("side") == ["firing"], 20)
     async with platform.log() as log:
@@ -179,7 +152,7 @@ async def test_everything_begins_anew_by_itself_while_it_runs(
     await until(lambda: platform.receiver.told_of("side") == twice, 30)
     took = time.monotonic() - began
     await until(lambda: "is in force again" in standing.output, 30)
-    await platform.doors.open("side")
+    platform.services["side"].start()
     await platform.until_state("side", "healthy")
     await platform.fail_and_mend("back")  # ten others
     await platform.check(2, checked_run)
@@ -196,10 +169,10 @@ async def test_everything_begins_anew_by_itself_when_it_is_started_again(
     platform: Platform, checked_run: CheckedRun, tmp_path: Path
 ) -> None:
     standing, file = platform.standing, str(tmp_path / "log.backup")
-    platform.doors.shut("front")
+    platform.services["front"].stop()
     await platform.until_state("front", "down")  # it fires in the backup
     await standing.json("log", "backup", file)
-    await platform.doors.open("front")
+    platform.services["front"].start()
     await platform.until_state("front", "healthy")
     await platform.fail_and_mend("back")
     await platform.quiet()

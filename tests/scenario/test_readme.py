@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,8 @@ def test_make_knows_the_verb(verb: str) -> None:
 @pytest.mark.timeout(300)
 async def test_every_command_works_as_written(standing: Standing, tmp_path: Path) -> None:
     await standing.wait_ready()
+    await standing.wait_for("/api/services", _are_healthy, 120)
+    before = await standing.wait_for("/api/incidents", partial(_are_over, 0))
     _write_named_files(tmp_path)
     environment = {
         **standing.environment,
@@ -66,7 +69,8 @@ async def test_every_command_works_as_written(standing: Standing, tmp_path: Path
             continue
         await _run(line.replace("8420", str(standing.port)), tmp_path, environment)
         if "demo break" in line:
-            await standing.wait_for("/api/incidents", _is_over)
+            incidents = len(before["incidents"]) + 1
+            await standing.wait_for("/api/incidents", partial(_are_over, incidents))
 
 
 async def _run(line: str, folder: Path, environment: dict[str, str]) -> str:
@@ -84,9 +88,14 @@ async def _run(line: str, folder: Path, environment: dict[str, str]) -> str:
     return output.decode()
 
 
-def _is_over(answer: Any) -> bool:
-    """Say whether there was an incident and it is resolved."""
-    return [one["state"] for one in answer["incidents"]] == ["resolved"]
+def _are_healthy(answer: Any) -> bool:
+    return all(one["state"] == "healthy" for one in answer["services"])
+
+
+def _are_over(count: int, answer: Any) -> bool:
+    """Say whether there were so many incidents, and all are resolved."""
+    states = [one["state"] for one in answer["incidents"]]
+    return states == ["resolved"] * count if count else set(states) <= {"resolved"}
 
 
 def _write_named_files(folder: Path) -> None:
