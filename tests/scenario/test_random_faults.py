@@ -10,7 +10,7 @@ from scenarios.faults.injecting import CALM_EVERY
 from scenarios.faults.parts import run_parts
 from scenarios.faults.run import RunSettings
 
-FAULTS, SECONDS, PER_SECOND = 60, 216.0, 200.0
+FAULTS, SECONDS, PER_SECOND = 60, 150.0, 200.0
 
 
 @pytest.mark.alone
