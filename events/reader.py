@@ -215,7 +215,7 @@ class OrderedReader:
             deliver_policy=policy,
             opt_start_seq=max(1, self._start.sequence) if by_sequence else None,
             opt_start_time=self._start.time,
-            filter_subjects=self._filters if not self._prefixes else [],
+            filter_subjects=[] if self._prefixes else self._filters,
             ack_policy=AckPolicy.NONE,
             max_deliver=1,
             flow_control=True,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from actors.runtime.entity import Entity
     from events.address import EntityAddress
     from events.commit import Commit
+    from scenarios.checker.records import Source
     from scenarios.simulation.cluster import Cluster, Life
     from scenarios.simulation.record import Record
 
@@ -62,7 +63,7 @@ class Memories:
         self.record.counts["memories compared"] += 1
 
 
-def known_state(entity: Entity, source: Any) -> KnownState:  # noqa: ANN401  (one of the three)
+def known_state(entity: Entity, source: Source) -> KnownState:
     """Give what is known of an entity, as the checker takes it."""
     one = in_memory(entity)
     return KnownState(one.entity, one.sequence, one.digest.hex(), one.state, one.marks, source)
