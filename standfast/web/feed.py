@@ -129,15 +129,21 @@ class Feed:
             self._listeners.discard(listener)
 
     async def _greeting(self, after: int | None) -> bytes:
-        """Give what a client missed in one message, or tell it to look anew."""
+        """Give what a client missed in one message, or tell it to look anew.
+
+        A client may know more than the feed has looked at: a page reads the projections too.
+        """
         if after is None:
             return message("hello", {"sequence": self.sequence}, self.sequence)
-        if after > self.sequence:
-            return message("reset", {"reason": "that sequence is not there"}, self.sequence)
+        sequence = self.sequence
+        if after > sequence:
+            sequence = await asyncio.to_thread(self._projected)
+        if after > sequence:
+            return message("reset", {"reason": "that sequence is not there"}, sequence)
         rows = await asyncio.to_thread(self._events, after)
         if len(rows) >= EVENTS_MAX:
-            return message("reset", {"reason": "too much has changed"}, self.sequence)
-        return message("change", change_of(rows, self.sequence), self.sequence)
+            return message("reset", {"reason": "too much has changed"}, sequence)
+        return message("change", change_of(rows, sequence), sequence)
 
     async def _next(self, listener: Listener) -> bytes | None:
         try:

@@ -67,10 +67,15 @@ def waiting(folder: Path) -> str:
     )
 
 
-def wish_of(pid: int) -> dict[str, str]:
-    """Give what a child's environment says of the wish that it follows from."""
+def variables_of(pid: int) -> dict[str, str]:
     variables = Path(f"/proc/{pid}/environ").read_text().split("\0")
-    found = dict(one.partition("=")[::2] for one in variables if one.startswith("STANDFAST_"))
+    return dict(one.partition("=")[::2] for one in variables if one.startswith("STANDFAST_"))
+
+
+async def wish_of(pid: int) -> dict[str, str]:
+    """Give what a child's environment says of the wish it follows from, once it is the program."""
+    await until(lambda: "STANDFAST_RUN" in variables_of(pid))
+    found = variables_of(pid)
     found.pop("STANDFAST_RUN")
     return found
 
@@ -330,7 +335,7 @@ async def test_a_child_that_dies_is_reaped_and_started_only_by_a_recovery(
     with an_executor(nats_server, tmp_path):
         await until(lambda: pid_of(tmp_path, "db"))
         pid = pid_of(tmp_path, "db")
-        assert wish_of(pid) == {}, "it was started with Standfast"
+        assert await wish_of(pid) == {}, "it was started with Standfast"
         os.kill(pid, signal.SIGKILL)
         await until(lambda: not os.path.exists(f"/proc/{pid}"))  # noqa: PTH110  (no zombie either)
         assert pid_of(tmp_path, "db") == 0
@@ -340,7 +345,7 @@ async def test_a_child_that_dies_is_reaped_and_started_only_by_a_recovery(
         pid = pid_of(tmp_path, "db")
         assert pid
         commits = [one async for one in world.log.read_entity(entity)]
-        assert wish_of(pid) == {
+        assert await wish_of(pid) == {
             "STANDFAST_SERVICE": "db",
             "STANDFAST_IDEMPOTENCY_KEY": "recovery/db:process.restart#1",
             "STANDFAST_FENCE": str(commits[0].position.sequence),

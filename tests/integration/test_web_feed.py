@@ -98,6 +98,16 @@ async def test_a_listener_that_comes_back_hears_what_it_missed(source: Source) -
     assert [event["sequence"] for event in change["events"]] == [5, 6]
 
 
+async def test_a_listener_may_know_more_than_the_feed_has_looked_at(source: Source) -> None:
+    feed = Feed(source.reading, LatencyWindow())
+    assert feed.sequence == 0
+    messages = feed.listen(4)
+    assert messages is not None
+    change = await hear(messages, "change")
+    assert [event["sequence"] for event in change["events"]] == [5, 6]
+    assert change["sequence"] == 6
+
+
 async def test_one_from_another_life_must_look_anew(source: Source) -> None:
     messages = source.feed.listen(99)
     assert messages is not None
