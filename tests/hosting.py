@@ -16,13 +16,14 @@ from actors.runtime.commands import CommandClient
 from actors.runtime.handing import Errand, decode_errand
 from actors.runtime.host import PLACEMENT_ADDRESS, Host, HostSettings
 from actors.runtime.solo import SoloWriter
-from actors.service import ConfigureService, ReportHealth
+from actors.service import ConfigureService, ReportHealth, RequestProbe
 from actors.topology import DeclareTopology
 from events.address import EntityAddress
 from events.alert import Escalation
 from events.base import Evidence
 from events.commit import Author
 from events.entity import CommandDeclined, EntityParked, EntityReleased
+from events.ids import new_id
 from events.log import Log
 from events.placement import BucketRange
 from events.platform import PlatformSettings
@@ -176,6 +177,20 @@ class Hosting:
         return await self.send(
             f"service/{name}", ConfigureService(settings=SETTINGS, configuration_hash="hash")
         )
+
+    async def probe_many(self, services: int, count: int) -> dict[str, Answer]:
+        """Ask `s0` and its like for probes all at once; gives the answers by each reason."""
+        reasons = [f"probe-{number}" for number in range(count)]
+        sent = [
+            self.send(
+                f"service/s{number % services}",
+                RequestProbe(reason=reason),
+                command_id=new_id(),
+                patience_seconds=60.0,
+            )
+            for number, reason in enumerate(reasons)
+        ]
+        return dict(zip(reasons, await asyncio.gather(*sent), strict=True))
 
     async def report(self, name: str, verdict: str) -> Answer:
         """Report a service's health."""
