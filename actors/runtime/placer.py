@@ -1,4 +1,4 @@
-"""The placer: a short-lived Ray driver that ends and makes hosts as it is told, then leaves."""
+"""The placer: a short-lived Ray driver that makes the hosts be those it is told, then leaves."""
 
 from __future__ import annotations
 
@@ -23,12 +23,16 @@ LOOK_SECONDS = 0.05
 
 
 def place(
-    address: str, runtime_path: str, names: Sequence[str], ended: Sequence[str] = ()
+    address: str, runtime_path: str, names: Sequence[str], renewed: Sequence[str] = ()
 ) -> dict[str, int]:
-    """End hosts for good, then make each named one that does not live; gives the hosts' pids."""
+    """End hosts that are not named or are renewed, make those that are missing; gives their pids.
+
+    A supervisor that was killed may have left hosts which nobody knows any more.
+    """
     ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, configure_logging=False)
-    for name in ended:
-        _end(name)
+    for name in ray.util.list_named_actors():
+        if name not in names or name in renewed:
+            _end(name)
     actors = {name: _get_or_make(name, runtime_path) for name in names}
     return {name: _pid(name, actor, runtime_path) for name, actor in actors.items()}
 
@@ -66,15 +70,15 @@ def _pid(name: str, actor: Any, runtime_path: str) -> int:  # noqa: ANN401
 
 
 def main() -> int:
-    """End and place the hosts named on the command line; prints the pids of those that live."""
+    """Make the hosts be those named on the command line; prints their pids."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--address", required=True)
     parser.add_argument("--runtime", required=True)
-    parser.add_argument("--end", action="append", default=[], metavar="NAME")
+    parser.add_argument("--renew", action="append", default=[], metavar="NAME")
     parser.add_argument("names", nargs="*")
     arguments = parser.parse_args()
     try:
-        pids = place(arguments.address, arguments.runtime, arguments.names, arguments.end)
+        pids = place(arguments.address, arguments.runtime, arguments.names, arguments.renew)
     except (RayError, GetTimeoutError, ConnectionError, ValueError, RuntimeError) as error:
         sys.stderr.write(f"hosts could not be placed: {type(error).__name__}: {error}\n")
         return 1

@@ -77,9 +77,9 @@ class Hosts:
         placement = await self.placement()
         if not runs or not placement.hosts:
             placement = await self.place(layout(configuration, placement, {}))
-        known, self.names = self.names, owners(placement)
+        self.names = owners(placement)
         await self._start_ray()
-        await self._place_hosts(ended=[name for name in known if name not in self.names])
+        await self._place_hosts()
         await self.wait_ready(self.names)
 
     async def placement(self) -> Placement:
@@ -99,15 +99,20 @@ class Hosts:
             self.log, self.runtime.author, "process:supervisor", PLACEMENT_ADDRESS
         )
 
-    async def replace(self, ended: Sequence[str], made: Sequence[str]) -> None:
-        """End some hosts for good, and make others; from now on these are kept.
+    async def make(self, names: Sequence[str]) -> None:
+        """Make hosts anew that own nothing yet; from now on they are kept.
 
         Raises `HostsFailedError`.
         """
-        self.names = tuple(
-            dict.fromkeys([*(name for name in self.names if name not in ended), *made])
-        )
-        if error := await self._run_placer(ended):
+        self.names = tuple(dict.fromkeys([*self.names, *names]))
+        if error := await self._run_placer(renewed=names):
+            raise HostsFailedError(error)
+
+    async def end(self, names: Iterable[str]) -> None:
+        """End hosts for good. Raises `HostsFailedError`."""
+        ended = set(names)
+        self.names = tuple(name for name in self.names if name not in ended)
+        if error := await self._run_placer():
             raise HostsFailedError(error)
 
     async def _runs_as_installed(self) -> bool:
@@ -145,26 +150,26 @@ class Hosts:
         except (UnsafeDirectoryError, OSError) as error:
             raise HostsFailedError(f"Ray has no place for its files: {error}") from error
 
-    async def _place_hosts(self, ended: Sequence[str] = ()) -> None:
+    async def _place_hosts(self) -> None:
         """Run the placer until it succeeds: Ray's head needs a few seconds before it answers."""
         until = time.monotonic() + PLACE_SECONDS_MAX
         while True:
-            error = await self._run_placer(ended)
+            error = await self._run_placer()
             if not error:
                 return
             if time.monotonic() > until:
                 raise HostsFailedError(error)
             await asyncio.sleep(RETRY_SECONDS)
 
-    async def _run_placer(self, ended: Sequence[str] = ()) -> str:
-        """Make the hosts that are missing. Gives the error, or nothing."""
+    async def _run_placer(self, renewed: Sequence[str] = ()) -> str:
+        """Make the hosts in Ray be those that are to be kept. Gives the error, or nothing."""
         if not await self._ray_listens():
             return "Ray's head does not listen"
         async with self._placing:  # what was just ended must not be made again by another one
-            return await self._placed_by_driver(ended)
+            return await self._placed_by_driver(renewed)
 
-    async def _placed_by_driver(self, ended: Sequence[str]) -> str:
-        command = placer_command(self._port, str(self.directory.runtime), self.names, ended)
+    async def _placed_by_driver(self, renewed: Sequence[str]) -> str:
+        command = placer_command(self._port, str(self.directory.runtime), self.names, renewed)
         process = await asyncio.create_subprocess_exec(
             *command,
             cwd=self.directory.ray,

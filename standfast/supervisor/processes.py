@@ -124,12 +124,12 @@ def ray_spec(directory: StateDirectory, port: int, hosts: int) -> ChildSpec:
 
 
 def placer_command(
-    port: int, runtime: str, names: Iterable[str], ended: Iterable[str] = ()
+    port: int, runtime: str, names: Iterable[str], renewed: Iterable[str] = ()
 ) -> tuple[str, ...]:
-    """Give the command that ends some hosts, and makes those of the others which are missing."""
+    """Give the command that makes the hosts in Ray be these, some of them anew."""
     module = (sys.executable, "-m", "actors.runtime.placer")
-    ends = [f"--end={name}" for name in ended]
-    return (*module, "--address", f"127.0.0.1:{port}", "--runtime", runtime, *ends, *names)
+    options = [f"--renew={name}" for name in renewed]
+    return (*module, "--address", f"127.0.0.1:{port}", "--runtime", runtime, *options, *names)
 
 
 def merged(environment: Mapping[str, str]) -> dict[str, str]:

@@ -83,7 +83,7 @@ class Replacement:
         """
         if self._taking:
             self.said(f"new hosts: {', '.join(self._taking)}")
-            await self.hosts.replace(ended=self._taking, made=self._taking)
+            await self.hosts.make(self._taking)
         for name in (*self.target.hosts, *self.target.isolated.values()):
             described = await self._ready(name, 0)
             if described.build != build_id():
@@ -107,8 +107,7 @@ class Replacement:
         await self._prove()
         await self.hosts.place(self.target)
         kept = owners(await self.hosts.placement())
-        old = [name for name in self.hosts.names if name not in kept]
-        await self.hosts.replace(ended=old, made=())
+        await self.hosts.end(name for name in self.hosts.names if name not in kept)
 
     async def _step(self, step: Step) -> None:
         """Rehearse, hand over, place, and look whether the new owner is well."""
@@ -177,7 +176,7 @@ class Replacement:
             await self.hosts.place(before)
             await self.hosts.wait_ready(owners(self.before))
         await self._release(parked - self.parked)
-        await self.hosts.replace(ended=self._taking, made=())
+        await self.hosts.end(self._taking)
 
     async def _hand_all_over(self, placement: Placement) -> None:
         """Ask the new hosts to leave; one that can't even do this is kept out by the fence."""

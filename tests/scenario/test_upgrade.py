@@ -1,63 +1,26 @@
 """A release replaces another while commands flow: nothing is lost, and what is broken goes back."""
 
-import asyncio
-import contextlib
 import re
-import shutil
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from actors.runtime.commands import CommandClient, Outcome
+from actors.runtime.commands import CommandClient
 from actors.service import RequestProbe
 from events.address import EntityAddress
-from events.build import PACKAGES
 from events.log import Log
-from events.server import connect
-from scenarios.faults.worker import CommandLog
 from standfast.paths import StateDirectory
-from standfast.runtime import Situation
 from standfast.upgrade_account import read_account
 from tests.fixtures.checked import ACKNOWLEDGED, HELD, CheckedRun
-from tests.standing import ROOT, Standing
+from tests.upgrading import Installed, flowing
 
 pytestmark = pytest.mark.timeout(600)
 
 LONGEST_WAIT_SECONDS = 5.0
 """On a machine that does much else; about a tenth of it on a quiet one."""
-TARGETS = [EntityAddress("service", name) for name in ("demo-cache", "demo-app", "demo-database")]
-PER_SECOND = 50
-COPIED = shutil.ignore_patterns("__pycache__")
-
-
-class Installed(Standing):
-    """A Standfast that runs from packages which a test changes in place, as an installer does."""
-
-    def change(self, file: str, old: str, new: str) -> None:
-        """Change a file of the installed release; `old` must be there."""
-        path = self.root / file
-        text = path.read_text()
-        assert old in text, f"{file} has no {old!r}"
-        path.write_text(text.replace(old, new))
-
-    def reinstall(self) -> None:
-        """Install the release of the tree again."""
-        for package in PACKAGES:
-            shutil.copytree(ROOT / package, self.root / package, ignore=COPIED, dirs_exist_ok=True)
-
-    async def builds(self) -> set[str]:
-        """Give the builds of all that runs."""
-        actors, status = await self.json("actors"), await self.json("status")
-        ours = [one for one in status["processes"] if one["name"] not in ("log", "ray")]
-        return {one["build"] for one in (*actors["hosts"], *ours)}
-
-    async def host_pids(self) -> dict[str, int]:
-        """Give the hosts that own anything, and their pids."""
-        return {one["name"]: one["pid"] for one in (await self.json("actors"))["hosts"]}
 
 
 @pytest.fixture(scope="module")
@@ -68,38 +31,6 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
     found.start()
     yield found
     found.stop()
-
-
-@dataclass
-class Flow:
-    """Commands that are sent all the time, how many were accepted, and the longest wait."""
-
-    commands: CommandLog
-    sent: int = 0
-    accepted: int = 0
-    longest_seconds: float = 0.0
-
-    async def send(self) -> None:
-        began, self.sent = time.monotonic(), self.sent + 1
-        target, command = (
-            TARGETS[self.sent % len(TARGETS)],
-            RequestProbe(reason=f"flow {self.sent}"),
-        )
-        answer = await self.commands.send(target, command)
-        self.accepted += answer is not None and answer.outcome in (Outcome.DONE, Outcome.DUPLICATE)
-        self.longest_seconds = max(self.longest_seconds, time.monotonic() - began)
-
-    async def run(self) -> None:
-        async with asyncio.TaskGroup() as group:
-            with contextlib.suppress(asyncio.CancelledError):
-                while True:
-                    group.create_task(self.send())
-                    await asyncio.sleep(1 / PER_SECOND)
-
-
-async def opened(installed: Installed) -> Log:
-    situation = Situation.read(StateDirectory(installed.directory))
-    return await Log.open(await connect(situation.runtime.address, "test"))
 
 
 async def builds_by_entity(log: Log) -> dict[str, list[str]]:
@@ -121,14 +52,11 @@ async def test_a_newer_release_replaces_all_that_runs_while_commands_flow(
     (first,) = await installed.builds()
     before = await installed.host_pids()
     installed.change("actors/service.py", "from __future__", "# a newer release\nfrom __future__")
-    log = await opened(installed)
-    flow = Flow(checked_run.commands(log.client))
-    task = asyncio.create_task(flow.run())
+    log = await installed.log()
     sent = time.monotonic()
-    said = await installed.run("upgrade", code=0)
-    took = time.monotonic() - sent
-    task.cancel()
-    await task
+    async with flowing(checked_run.commands(log.client)) as flow:
+        said = await installed.run("upgrade", code=0)
+        took = time.monotonic() - sent
     assert flow.accepted == flow.sent
     (second,) = await installed.builds()
     assert f"everything runs {second}" in said
@@ -189,7 +117,7 @@ async def test_a_release_whose_hosts_do_not_get_ready_gives_the_buckets_back(
     assert {one["build"] for one in (await installed.json("actors"))["hosts"]} == {build}
     doctor = await installed.run_to_end("doctor")
     assert "several builds" in doctor.output
-    log = await opened(installed)
+    log = await installed.log()
     commands = CommandClient(log.client, principal="person:test", source="/test")
     answer = await commands.send(EntityAddress("service", "demo-app"), RequestProbe(reason="after"))
     assert answer.accepted
@@ -217,7 +145,7 @@ async def test_an_older_release_parks_what_it_can_not_read_and_a_newer_one_relea
     )
     newer = {path: path.read_text() for path in (service, installed.root / "events" / "codec.py")}
     await installed.run("upgrade")
-    log = await opened(installed)
+    log = await installed.log()
     commands = CommandClient(log.client, principal="person:test", source="/test")
     cache = EntityAddress("service", "demo-cache")
     assert (await commands.send(cache, RequestProbe(reason="of the newer release"))).accepted
