@@ -225,37 +225,40 @@ def read_commands(path: Path, worker: str = "") -> Iterator[Invoked | Returned]:
     what was invoked and what returned.
     """
     before = 0.0
-    for line in _read(path, _COMMANDS.decode):
-        if line.monotonic < before:
-            what = f"{line.command_id} at {line.monotonic} is after {before}"
+    for one in _read(path, lambda line: _COMMANDS.decode(line).record(worker)):
+        if one.monotonic < before:
+            what = f"{one.command_id} at {one.monotonic} is after {before}"
             raise UnusableRunError(f"{path.name}: its times do not rise: {what}")
-        before = line.monotonic
-        yield line.record(worker)
+        before = one.monotonic
+        yield one
 
 
 def read_ledger(path: Path, receiver: str) -> Iterator[Delivery]:
     """Read a receiver's ledger."""
-    return (line.record(receiver) for line in _read(path, _LEDGER.decode))
+    return _read(path, lambda line: _LEDGER.decode(line).record(receiver))
 
 
 def read_outages(path: Path) -> Iterator[Outage]:
     """Read what was truly out; nothing where there is no file."""
-    return (line.record() for line in _read(path, _OUTAGES.decode))
+    return _read(path, lambda line: _OUTAGES.decode(line).record())
 
 
 def read_states(path: Path) -> Iterator[KnownState]:
     """Read the states that were known at the end; nothing where there is no file."""
-    return (line.record() for line in _read(path, _STATES.decode))
+    return _read(path, lambda line: _STATES.decode(line).record())
 
 
 def read_faults(path: Path) -> list[Injected]:
     """Read the injector's journal: a fault has a line when it begins, and one when it is healed."""
-    found = {line.number: line.record() for line in _read(path, _FAULTS.decode)}
-    return list(found.values())
+    read = _read(path, lambda line: _FAULTS.decode(line).record())
+    return list({fault.number: fault for fault in read}.values())
 
 
 def _read(path: Path, decode: Callable[[bytes], T]) -> Iterator[T]:
-    """Decode line by line. What a kill tore is left out, any other bad line is an error."""
+    """Decode line by line. What a kill tore is left out, any other bad line is an error.
+
+    Raises `UnusableRunError`, or `OSError` for what is no file.
+    """
     lines = path.read_bytes().split(b"\n") if path.exists() else []
     for number, line in enumerate(lines, 1):
         if not line.strip():
@@ -267,6 +270,9 @@ def _read(path: Path, decode: Callable[[bytes], T]) -> Iterator[T]:
             if not is_other and (number == len(lines) or _is_torn(line)):
                 continue
             raise UnusableRunError(f"{path.name}, line {number}: {error}") from error
+        except OverflowError as error:
+            what = f"no clock shows its times: {error}"
+            raise UnusableRunError(f"{path.name}, line {number}: {what}") from error
 
 
 def _is_torn(line: bytes) -> bool:

@@ -37,10 +37,6 @@ if TYPE_CHECKING:
 
 RUN, ARCHIVE, FAULTS = "run.json", "log.archive", "faults.jsonl"
 OUTAGES, STATES = "outages.jsonl", "states.jsonl"
-LATE_SECONDS, DETECTED_SECONDS = "late_seconds", "detected_seconds"
-"""Settings of a run: how much later than due something may be done in it, and how long an outage
-may last before it must be known: longer where probers are hurt."""
-
 PACE_SHARE_MIN = 0.9
 """Where fewer commands were sent than this share of what was asked for, the run proves less."""
 
@@ -63,12 +59,20 @@ RECORDS = {
 
 def check_run(directory: Path) -> Report:
     """Check all that a run left in its directory. Raises `UnusableRunError`."""
+    try:
+        return _check(directory)
+    except OSError as error:
+        what = f"{error.filename} can't be read: {error.strerror}"
+        raise UnusableRunError(f"{what}; it must be a file that you may read") from error
+
+
+def _check(directory: Path) -> Report:
     run = read_run(directory)
     _require_records(directory, run)
     faults = read_faults(directory / FAULTS)
     checker = Checker(
-        late=_seconds(run, LATE_SECONDS, LATE),
-        detected_within=_seconds(run, DETECTED_SECONDS, DETECTED_WITHIN),
+        late=_bound(run.settings.late_seconds, LATE),
+        detected_within=_bound(run.settings.detected_seconds, DETECTED_WITHIN),
     )
     checker.journal(faults, run.began)
     commits = _read_log(directory / ARCHIVE, checker)
@@ -124,8 +128,8 @@ def _problems(run: RunFile, faults: Sequence[Injected]) -> Iterator[str]:
         yield "no command was in flight at any fault: nothing is proven"
 
 
-def _seconds(run: RunFile, setting: str, default: timedelta) -> timedelta:
-    return timedelta(seconds=run.settings.get(setting, default.total_seconds()))
+def _bound(seconds: float | None, default: timedelta) -> timedelta:
+    return default if seconds is None else timedelta(seconds=seconds)
 
 
 def read_run(directory: Path) -> RunFile:

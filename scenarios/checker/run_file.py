@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from scenarios.checker.records import Count, Moment, UnusableRunError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+Seconds = Annotated[float, Meta(ge=0, le=1e9)]
+
+
+class Bounds(Struct, frozen=True):
+    """What a run's settings say of how strictly it is checked; whatever else they hold is its own.
+
+    `late_seconds` is how much later than due something may be done in it, and `detected_seconds`
+    how long an outage may last before it must be known: longer where probers are hurt. None is what
+    holds where nothing is said.
+    """
+
+    late_seconds: Seconds | None = None
+    detected_seconds: Seconds | None = None
 
 
 class Pace(Struct, frozen=True):
@@ -42,7 +57,7 @@ class RunFile(Struct, frozen=True):
     seed: int | None
     began: Moment
     ended: Moment
-    settings: dict[str, Any]
+    settings: Bounds
     must_exercise: tuple[str, ...] | None = None
     hosts: tuple[str, ...] = ()
     build: str = ""

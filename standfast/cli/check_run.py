@@ -27,7 +27,8 @@ def check_run(directory: DirectoryArgument, json: JsonOption = False) -> None:  
     Nothing acknowledged is lost; each entity has one history; the world agrees with the log;
     causes close; nothing due is forgotten, and no outage is silent. It says how often each claim
     was exercised: one that had to be and never was is no proof, and counts as broken.
-    Exit code: 0, or 1 when an invariant is broken, or 2 when the directory holds no whole run.
+    Exit code: 0, or 1 when an invariant is broken, or 2 when the directory holds no whole run
+    that can be read.
 
     Example: [bold]standfast check-run build/faults/seed-7 --json | jq .clean[/]
     """

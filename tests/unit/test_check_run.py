@@ -196,6 +196,35 @@ async def test_where_nothing_is_said_all_must_be_tried(tmp_path: Path) -> None:
     assert "due           NEVER EXERCISED" in done.output
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["states.jsonl", "outages.jsonl", "faults.jsonl", "ledger-ops.jsonl", "commands-a.jsonl"],
+)
+async def test_a_directory_where_a_file_must_be_is_no_run(tmp_path: Path, name: str) -> None:
+    directory = await a_run(tmp_path)
+    (directory / name).unlink(missing_ok=True)
+    (directory / name).mkdir()
+    done = check(str(directory))
+    assert done.exit_code == 2, done.output
+    assert f"{name} can't be read: Is a directory" in " ".join(done.output.split())
+
+
+@pytest.mark.parametrize("setting", ["late_seconds", "detected_seconds"])
+@pytest.mark.parametrize("value", ["ten", -1, 1e300])
+async def test_a_bound_that_is_no_time_is_refused_by_its_name(
+    tmp_path: Path, setting: str, value: object
+) -> None:
+    done = check(str(await a_run(tmp_path, settings={setting: value})))
+    assert done.exit_code == 2, done.output
+    assert f"$.settings.{setting}" in done.output
+
+
+async def test_a_fault_that_ends_when_no_clock_is_any_more_is_refused(tmp_path: Path) -> None:
+    done = check(str(await a_run(tmp_path, healed=1e300)))
+    assert done.exit_code == 2, done.output
+    assert "faults.jsonl, line 1" in done.output
+
+
 async def test_what_is_no_whole_run_is_refused_with_what_is_missing(tmp_path: Path) -> None:
     empty = check(str(tmp_path))
     assert (empty.exit_code, "run.json is missing" in empty.output) == (2, True)
