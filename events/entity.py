@@ -8,7 +8,7 @@ from events.base import Event
 
 
 class CommandDeclined(Event, type="standfast.entity.command_declined.v1"):
-    """A policy's command led to no fact; why is kept, for "why was I not paged?"."""
+    """A command was declined, or a policy's led to no fact: why, for "why was I not paged?"."""
 
     command: str
     reason: str

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from events.log import Log
     from events.reader import Message
 
-FORMAT = 2
+FORMAT = 3
 PART_BYTES_MAX = 512 * 1024
 
 
@@ -63,7 +63,7 @@ def pack_entity(entity: Entity) -> tuple[Any, ...]:
         entity.head.sequence,
         entity.head.digest,
         entity.marks,
-        list(entity.recent),
+        entity.recent,
         [(number, astuple(wished)) for number, wished in entity.intents.items()],
         None if parked is None else parked.model_dump(),
     )
@@ -84,7 +84,7 @@ def _unpack_into(entity: Entity, packed: Sequence[Any]) -> Entity:
     entity.state = entity.decider.states.validate_json(packed[2])
     entity.head = Head(packed[3], packed[4])
     entity.marks = dict(packed[5])
-    entity.recent = dict.fromkeys(packed[6])
+    entity.recent = dict(packed[6])
     entity.intents = {number: Wished(*wished) for number, wished in packed[7]}
     entity.parked = None if packed[8] is None else EntityParked.model_validate(packed[8])
     return entity

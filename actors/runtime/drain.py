@@ -1,7 +1,8 @@
 """Draining a mailbox: decide, append, evolve, answer. Nothing is answered before it is stored.
 
-What stores nothing, a refusal or a command that changes nothing, is answered when the log's leader
-has said that the state it rests on is the newest: a host that was taken for dead must not refuse.
+What is declined is stored, too: another host that has a copy of the command must not carry it out.
+What stores nothing, as a command that changes nothing, is answered when the log's leader has said
+that the state it rests on is the newest: a host that was taken for dead must not answer by its own.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 LETTERS_MAX = 256
 CONFLICTS_MAX = 3
-_BY_STATE = frozenset({Outcome.DECLINED, Outcome.UNCHANGED, Outcome.PARKED})
+_BY_STATE = frozenset({Outcome.UNCHANGED, Outcome.PARKED})
 
 
 class BucketLostError(Exception):
@@ -117,7 +118,7 @@ class Drainer:
         entity.conflicts = 0  # only an own commit ends a row of lost races
         entity.state = draft.state
         for origin in draft.origins:
-            entity.remember(origin)
+            entity.remember(origin, draft.refusal_of(origin))
         for index, event in enumerate(draft.events):
             if type(event) in NOTED:
                 origin = draft.origins[draft.facts[index].origin]

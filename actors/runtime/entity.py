@@ -18,14 +18,16 @@ from events.effect import (
     EffectOutcomeUnknown,
     EffectSucceeded,
 )
-from events.entity import EntityParked, EntityReleased
+from events.entity import CommandDeclined, EntityParked, EntityReleased
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from actors.base import Decider
     from actors.runtime.letters import Letter
     from events.address import EntityAddress
     from events.base import Event, Origin
-    from events.commit import StoredCommit
+    from events.commit import Fact, StoredCommit
 
 RECENT_MAX = 1_280
 """More than a mailbox and a commit hold: a command is known for as long as it may be on its way."""
@@ -60,11 +62,11 @@ class Entity:
     """An entity as its host knows it.
 
     `marks` holds the highest number handled of each policy, `recent` the last command ids of the
-    edge, `intents` where each open intent was wished. `unreadable` is set where the stored
-    history can't be folded; `parked` where that, or an error in a decision, was committed. `seen`
-    is the highest sequence of its subject that was noticed, by whomever it was written. `left` is
-    set when another host owns it: what is under way may be stored, but is not tried again. While
-    it is `ticking` it is being told that something is due.
+    edge, each with why it was declined or "", `intents` where each open intent was wished.
+    `unreadable` is set where the stored history can't be folded; `parked` where that, or an error
+    in a decision, was committed. `seen` is the highest sequence of its subject that was noticed,
+    by whomever it was written. `left` is set when another host owns it: what is under way may be
+    stored, but is not tried again. While it is `ticking` it is being told that something is due.
     """
 
     address: EntityAddress
@@ -72,7 +74,7 @@ class Entity:
     _state: Any
     _head: Head = field(default_factory=Head)
     marks: dict[str, int] = field(default_factory=dict)
-    recent: dict[str, None] = field(default_factory=dict)
+    recent: dict[str, str] = field(default_factory=dict)
     intents: dict[int, Wished] = field(default_factory=dict)
     parked: EntityParked | None = None
     unreadable: EntityParked | None = None
@@ -155,8 +157,9 @@ class Entity:
         if commit.previous.sequence != self.sequence:
             previous, read = commit.previous.sequence, self.sequence
             self._give_up(stored, "chain", f"its predecessor is {previous}, but {read} was read")
-        for origin in commit.origins:
-            self.remember(origin)
+        refusals = refusals_of(commit.facts)
+        for index, origin in enumerate(commit.origins):
+            self.remember(origin, refusals.get(index, ""))
         if self.unreadable is None:
             self._fold_facts(stored)
         else:
@@ -211,13 +214,13 @@ class Entity:
             text = f"commit {sequence}: {error}"[:ERROR_CHARACTERS_MAX]
             self.unreadable = EntityParked(error=text, where=where, sequence=sequence)
 
-    def remember(self, origin: Origin) -> None:
-        """Remember that a command was handled."""
+    def remember(self, origin: Origin, refusal: str = "") -> None:
+        """Remember that a command was handled, and why it was declined if it was."""
         if origin.mark is not None:
             known = self.marks.get(origin.mark.policy, 0)
             self.marks[origin.mark.policy] = max(known, origin.mark.number)
             return
-        self.recent[origin.command_id] = None
+        self.recent[origin.command_id] = refusal
         while len(self.recent) > RECENT_MAX:
             del self.recent[next(iter(self.recent))]
 
@@ -226,6 +229,19 @@ class Entity:
         if origin.mark is not None:
             return origin.mark.number <= self.marks.get(origin.mark.policy, 0)
         return origin.command_id in self.recent
+
+    def refusal_of(self, origin: Origin) -> str:
+        """Give why a command of the edge that was handled before was declined, "" if it was not."""
+        return "" if origin.mark is not None else self.recent.get(origin.command_id, "")
+
+
+def refusals_of(facts: Sequence[Fact]) -> dict[int, str]:
+    """Give why commands of a commit were declined, by the index of their origin."""
+    return {
+        fact.origin: str(fact.data.get("reason", ""))
+        for fact in facts
+        if fact.type == CommandDeclined.type
+    }
 
 
 def _wished(stored: StoredCommit, index: int) -> Wished:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 RELEASE = "ReleaseEntity"
 PARK = "ParkEntity"
+NOTHING_CHANGES = "nothing changes"
 ERROR_CHARACTERS_MAX = 500
 
 
@@ -52,22 +53,34 @@ class Letter:
 
 @dataclass(slots=True)
 class Draft:
-    """What a drain decided: the facts to commit, and the answers to give when they are."""
+    """What a drain decided: the facts to commit, and the answers to give when they are.
+
+    `handled` says of each command why it was declined, or "".
+    """
 
     state: Any
     origins: list[Origin] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     answers: list[tuple[Letter, Answer]] = field(default_factory=list)
-    handled: set[tuple[str, object]] = field(default_factory=set)
+    handled: dict[tuple[str, object], str] = field(default_factory=dict)
     parked: EntityParked | None = None
 
-    def record(self, origin: Origin, events: Sequence[Event]) -> None:
+    def record(self, origin: Origin, events: Sequence[Event], refusal: str = "") -> None:
         """Add the events of one command."""
         self.facts.extend(fact_of(event, len(self.origins)) for event in events)
         self.events.extend(events)
         self.origins.append(origin)
-        self.handled.add(_key(origin))
+        self.handled[_key(origin)] = refusal
+
+    def decline(self, letter: Letter, reason: str) -> None:
+        """Put on record that a command is declined: no copy of it is carried out elsewhere."""
+        declined = CommandDeclined(command=letter.name, reason=reason)
+        self.record(letter.origin, [declined], reason)
+
+    def refusal_of(self, origin: Origin) -> str:
+        """Give why a command that it handled was declined, or ""."""
+        return self.handled.get(_key(origin), "")
 
 
 def draft_commit(entity: Entity, letters: Sequence[Letter], now: datetime) -> Draft:
@@ -80,7 +93,8 @@ def draft_commit(entity: Entity, letters: Sequence[Letter], now: datetime) -> Dr
 
 def _handle(entity: Entity, letter: Letter, draft: Draft, now: datetime) -> Answer:
     if entity.has_handled(letter.origin) or _key(letter.origin) in draft.handled:
-        return Answer(Outcome.DUPLICATE)
+        refusal = draft.refusal_of(letter.origin) or entity.refusal_of(letter.origin)
+        return Answer(Outcome.DECLINED, refusal) if refusal else Answer(Outcome.DUPLICATE)
     quarantine = draft.parked or entity.quarantine
     if letter.name == RELEASE:
         return _release(letter, draft, quarantine)
@@ -116,17 +130,20 @@ def _decide(
 
 
 def _nothing(letter: Letter, decision: list[Event] | Declined, draft: Draft) -> Answer:
-    declined = isinstance(decision, Declined)
-    reason = decision.reason if isinstance(decision, Declined) else "nothing changes"
+    """Answer that nothing follows; what was ordered, or is declined from outside, is on record."""
+    if isinstance(decision, Declined):
+        if letter.origin.mark is not None or letter.command is None:
+            draft.decline(letter, decision.reason)
+        return Answer(Outcome.DECLINED, decision.reason)
     if letter.origin.mark is not None:
-        draft.record(letter.origin, [CommandDeclined(command=letter.name, reason=reason)])
-    return Answer(Outcome.DECLINED if declined else Outcome.UNCHANGED, reason)
+        draft.decline(letter, NOTHING_CHANGES)
+    return Answer(Outcome.UNCHANGED, NOTHING_CHANGES)
 
 
 def _refuse(letter: Letter, reason: str, draft: Draft) -> Answer:
     """Answer that it can't be; what a policy ordered, or an event caused, is kept on record."""
     if letter.origin.mark is not None or letter.origin.causation_id is not None:
-        draft.record(letter.origin, [CommandDeclined(command=letter.name, reason=reason)])
+        draft.decline(letter, reason)
     return Answer(Outcome.INVALID, reason)
 
 

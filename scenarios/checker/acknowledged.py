@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from scenarios.checker.invariant import Landed
     from scenarios.checker.records import Invoked, Returned
 
-DONE, DUPLICATE, UNCHANGED = "done", "duplicate", "unchanged"
+DONE, DUPLICATE, UNCHANGED, DECLINED = "done", "duplicate", "unchanged", "declined"
 ACCEPTED, REFUSED, UNCHANGING, IN_ORDER = "accepted", "refused", "unchanging", "in order"
 _REFUSALS = frozenset({CommandDeclined.type, EntityParked.type})
 
@@ -69,11 +69,10 @@ class Acknowledged(Invariant):
                 self._put(origin.command_id, _Place(landed.entity, landed.sequence, refused[index]))
 
     def _put(self, command_id: str, place: _Place) -> None:
-        before = self._places.get(command_id)
-        if before is None or before.is_refusal:
-            self._places[command_id] = place
-        elif not place.is_refusal:
-            what = f"command {command_id} was carried out at {before.sequence} already"
+        before = self._places.setdefault(command_id, place)
+        if before is not place and not place.is_refusal:
+            done = "declined" if before.is_refusal else "carried out"
+            what = f"command {command_id} was {done} at {before.sequence} already"
             self.broken(place.entity, place.sequence, what)
         asked = self._asked.get(command_id, place.entity)
         if asked != place.entity:
@@ -133,6 +132,8 @@ class Acknowledged(Invariant):
             self.exercise(REFUSED)
             if place is not None and not place.is_refusal:
                 self.broken(where, place.sequence, f"{command} was refused and carried out")
+            if place is None and answer.outcome == DECLINED:
+                self.broken(where, 0, f"{command} was declined, and the log does not say so")
             return
         if answer.outcome == UNCHANGED:
             self.exercise(UNCHANGING)

@@ -9,16 +9,22 @@ from datetime import UTC, datetime
 import msgpack
 import pytest
 
+from actors.base import Command
 from actors.runtime import mailroom
 from actors.runtime.commands import Answer, NoAnswerError, Outcome, decode_answer
-from actors.runtime.letters import ReleaseEntity
-from actors.service import RequestProbe
+from actors.runtime.drain import Drainer
+from actors.runtime.entity import Entity
+from actors.runtime.letters import Letter, ReleaseEntity
+from actors.runtime.store import Store
+from actors.service import ConfigureService, RequestProbe
 from events.address import EntityAddress
+from events.base import Origin
 from events.ids import new_id
 from events.log import Log
 from events.service import ServiceProbeRequested
 from events.subjects import command_subject
-from tests.hosting import SERVICES, Hosting
+from events.surroundings import now
+from tests.hosting import AUTHOR, SERVICES, SETTINGS, Hosting
 from tests.waiting import until
 
 S0 = EntityAddress("service", "s0")
@@ -197,12 +203,34 @@ async def test_one_fact_too_large_is_refused_and_the_entity_goes_on(hosting: Hos
     assert (await hosting.send("service/s0", RequestProbe(reason="x"))).outcome == Outcome.DONE
 
 
-async def test_an_entity_that_only_declined_leaves_nothing(hosting: Hosting) -> None:
+async def test_a_question_that_changes_nothing_leaves_nothing(hosting: Hosting) -> None:
     await hosting.place(h1=SERVICES)
     host = await hosting.start()
     head = await hosting.log.head_sequence()
-    answer = await hosting.send("service/nobody", RequestProbe(reason="x"))
-    assert answer.outcome == Outcome.DECLINED
     assert (await hosting.send("service/nobody", ReleaseEntity(reason="x"))).accepted
     assert await hosting.log.head_sequence() == head
     await until(lambda: not host.mailroom.entities)
+
+
+async def test_what_one_host_declined_no_other_carries_out(log: Log) -> None:
+    """Two hosts have a copy of the same command, and one of them has more before it."""
+    address = EntityAddress("service", "s0")
+    configure = ConfigureService(settings=SETTINGS, configuration_hash="hash")
+    probe = RequestProbe(reason="x")
+    answers: list[list[Answer]] = [[], [], []]
+
+    def letter(command: Command, command_id: str, given: list[Answer]) -> Letter:
+        origin = Origin(command_id, "person:ann", "/test", now(), command_id)
+        return Letter(type(command).__name__, command.model_dump(), origin, given.append)
+
+    drainer = Drainer(log, Store(log), AUTHOR, now, lambda _entity: None)
+    first, second = Entity.new(address), Entity.new(address)
+    first.mailbox.append(letter(probe, "copied", answers[0]))
+    second.mailbox.append(letter(configure, "only here", answers[1]))
+    second.mailbox.append(letter(probe, "copied", answers[2]))
+    await drainer.drain(first)
+    await drainer.drain(second)
+    outcomes = [one.outcome for (one,) in answers]
+    assert outcomes == [Outcome.DECLINED, Outcome.DONE, Outcome.DECLINED]
+    kept = await Store(log).load_entity(address)
+    assert kept.recent == {"copied": "the service is unknown, not watched", "only here": ""}

@@ -20,6 +20,7 @@ from actors.intents import ReportEffect
 from events.address import EntityAddress
 from events.alert import Escalation
 from events.effect import EffectIntended
+from events.entity import CommandDeclined
 from scenarios.checker.checker import Checker
 from scenarios.checker.records import Delivery, Invoked, Returned
 from tests.history import EPOCH, Recorder
@@ -78,13 +79,17 @@ class Life:
 
     def ask(self, command: Command) -> None:
         """Give a command as a worker does, who writes down what came of it."""
-        decision = self.give(command)
-        command_id = f"command-{self.recorder.count:04d}" if decision else f"no-{len(self.asked)}"
+        decision, name = self.give(command), type(command).__name__
+        if decision is None:
+            declined = CommandDeclined(command=name, reason="no")
+            asyncio.run(self.recorder.append(ADDRESS, declined, principal="person:ann"))
+        changes = decision != []
+        command_id = f"command-{self.recorder.count:04d}" if changes else f"no-{len(self.asked)}"
         kind, outcome = ("fail", "declined") if decision is None else ("ok", "done")
         if decision == []:
             outcome = "unchanged"
         sequence = len(self.stored) if decision else 0
-        invoked = Invoked(command_id, ADDRESS, type(command).__name__, 1.0)
+        invoked = Invoked(command_id, ADDRESS, name, 1.0)
         self.asked.append((invoked, Returned(kind, command_id, outcome, sequence, 2.0)))  # type: ignore[arg-type]
 
     def happen(self, what: str) -> None:

@@ -58,8 +58,30 @@ def test_letters_are_decided_one_after_the_other_in_one_draft() -> None:
         letter(PROBE, origin("2")),
     )
     assert outcomes == ["declined", "done", "done", "unchanged", "duplicate"]
-    assert [fact.origin for fact in drafted.facts] == [0, 1]
-    assert [one.command_id for one in drafted.origins] == ["1", "2"]
+    assert [fact.origin for fact in drafted.facts] == [0, 1, 2]
+    assert [one.command_id for one in drafted.origins] == ["0", "1", "2"]
+
+
+def test_what_was_declined_stays_declined() -> None:
+    entity = Entity.new(DB)
+    first, again = letter(PROBE, origin("0")), letter(PROBE, origin("0"))
+    drafted, outcomes = draft(entity, first, letter(CONFIGURE, origin("1")), again)
+    assert outcomes == ["declined", "done", "declined"]
+    assert isinstance(drafted.events[0], CommandDeclined)
+    entity.state = drafted.state
+    for given in drafted.origins:
+        entity.remember(given, drafted.refusal_of(given))
+    (_, answer) = draft_commit(entity, [again], NOW).answers[0]
+    assert answer == Answer(Outcome.DECLINED, "the service is unknown, not watched")
+    assert draft(entity, letter(PROBE, origin("2")))[1] == ["done"]
+
+
+def test_what_the_host_asks_itself_in_vain_leaves_nothing() -> None:
+    asked = letter(PROBE, origin("0"))
+    asked.command = RequestProbe(reason="x")
+    drafted, outcomes = draft(Entity.new(DB), asked)
+    assert outcomes == ["declined"]
+    assert drafted.facts == []
 
 
 def test_what_a_policy_ordered_in_vain_is_kept_on_record() -> None:
