@@ -9,6 +9,7 @@ from pydantic import NonNegativeFloat
 
 from events.base import Value
 from scenarios.simulation.cluster import HOSTED
+from scenarios.simulation.settings import DAY_SECONDS
 from scenarios.simulation.world import KINDS
 
 if TYPE_CHECKING:
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 QUIET_SECONDS_FIRST = 90.0
 """Before this nothing goes wrong: all is being configured."""
 PARTS = (*HOSTED, "executor", "edge")
+CLOSE_SHARE = 0.2
+"""Troubles seldom come alone."""
+AT_WORK_SHARE, AT_WORK_SECONDS = 0.7, 40.0
+"""Most faults come while Standfast is at work on a failure, or so soon after it began."""
 
 
 class Mishap(Value):
@@ -91,20 +96,13 @@ def _faults(settings: SimulationSettings, failures: list[Mishap]) -> Iterator[Mi
 
 def _moments(settings: SimulationSettings, chance: Random, per_day: float) -> Iterator[float]:
     """Draw moments that come so often on average, some of them close together."""
-    at = QUIET_SECONDS_FIRST
-    while per_day > 0:
-        seconds = chance.expovariate(per_day / 86_400.0)
+    at, per_second = QUIET_SECONDS_FIRST, per_day / DAY_SECONDS
+    while per_second > 0:
+        seconds = chance.expovariate(per_second)
         at += min(seconds, chance.uniform(0.1, 10.0)) if chance.random() < CLOSE_SHARE else seconds
         if at >= settings.seconds:
             return
         yield round(at, 3)
-
-
-CLOSE_SHARE = 0.2
-"""Troubles seldom come alone."""
-
-
-AT_WORK_SHARE, AT_WORK_SECONDS = 0.7, 40.0
 
 
 def _chance(settings: SimulationSettings, name: str) -> Random:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
+from math import isfinite
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -89,6 +90,13 @@ def known_address(text: str) -> EntityAddress:
     if address.kind not in KINDS:
         fail(f"there is no kind {address.kind!r}{nearest(address.kind, KINDS)}", EXIT_USAGE)
     return address
+
+
+def finite(number: float) -> float:
+    """Take an option that is a number; what is none (`nan`, `inf`) is a mistake of usage."""
+    if not isfinite(number):
+        raise typer.BadParameter(f"{number} is not a number")
+    return number
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

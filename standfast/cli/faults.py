@@ -11,6 +11,7 @@ import typer
 from scenarios.faults.parts import Part, run_parts
 from scenarios.faults.run import RunSettings
 from scenarios.faults.stand import StandFailedError
+from standfast.cli.arguments import finite
 from standfast.cli.terminal import (
     EXIT_FAILED,
     EXIT_USAGE,
@@ -29,13 +30,19 @@ if TYPE_CHECKING:
 FAULTS_MAX, SECONDS_MAX, RATE_MAX, PARTS_MAX = 10_000, 7_200, 1_000, 100
 SEED_MAX = 2**31
 
-SeedOption = Annotated[int | None, typer.Option("--seed", min=0, help="Which faults; else drawn.")]
+SeedOption = Annotated[
+    int | None, typer.Option("--seed", min=0, max=SEED_MAX, help="Which faults; else drawn.")
+]
 FaultsOption = Annotated[int, typer.Option("--faults", min=1, max=FAULTS_MAX, help="How many.")]
 SecondsOption = Annotated[
-    float, typer.Option("--seconds", min=1, max=SECONDS_MAX, help="In how many seconds.")
+    float,
+    typer.Option("--seconds", min=1, max=SECONDS_MAX, callback=finite, help="In how many seconds."),
 ]
 RateOption = Annotated[
-    float, typer.Option("--rate", min=1, max=RATE_MAX, help="How many commands a second.")
+    float,
+    typer.Option(
+        "--rate", min=1, max=RATE_MAX, callback=finite, help="How many commands a second."
+    ),
 ]
 PartsOption = Annotated[
     int,

@@ -37,7 +37,9 @@ def test_parts_that_were_run_are_only_read(tmp_path: Path, clean: bool, code: in
     assert [part["clean"] for part in json.loads(told.stdout)["parts"]] == [True, clean]
 
 
-@pytest.mark.parametrize("wrong", [["--faults", "0"], ["--rate", "100000"], ["--parts", "1000"]])
+@pytest.mark.parametrize(
+    "wrong", [["--faults", "0"], ["--rate", "nan"], ["--parts", "1000"], ["--seed", "9" * 30]]
+)
 def test_a_run_is_bounded(wrong: list[str]) -> None:
     assert CliRunner().invoke(app, ["faults", *wrong]).exit_code == 2
 
