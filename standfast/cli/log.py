@@ -109,11 +109,11 @@ def restore(
     after you agreed, and kept as an archive beside it.
 
     Exit code: 0 when it is restored; 1 when not; 3 when commits would be given up and nobody
-    agreed; 4 when FILE is damaged or no backup.
+    agreed; 4 when FILE can't be read, is damaged, or is no backup.
 
     Example: [bold]standfast log restore /var/backups/standfast.backup[/]
     """
-    _show_restored(_work(_restore(lambda: BackupSource(file), state_dir, yes=yes)), json=json)
+    _show_restored(_work(_restore(BackupSource, file, state_dir, yes=yes)), json=json)
 
 
 @log.command("import")
@@ -130,7 +130,7 @@ def import_(
 
     Example: [bold]standfast log import log.archive[/]
     """
-    work = _restore(lambda: ArchiveSource(file), state_dir, yes=yes, damaged=damaged)
+    work = _restore(ArchiveSource, file, state_dir, yes=yes, damaged=damaged)
     _show_restored(_work(work), json=json)
 
 
@@ -141,16 +141,12 @@ def check(
 ) -> None:
     """Read a backup or an archive through, without a server: is it whole, and what is in it?
 
-    Exit code: 0 when it is whole; 1 when commits in it are bad; 4 when it is damaged or neither.
+    Exit code: 0 when it is whole; 1 when commits in it are bad; 4 when it can't be read, is
+    damaged, or is neither.
 
     Example: [bold]standfast log check /var/backups/standfast.backup[/]
     """
-    try:
-        found = check_file(file)
-    except _UNUSABLE as error:
-        fail(str(error), EXIT_UNUSABLE)
-    except OSError as error:
-        fail(f"{file}: {error.strerror or error}", EXIT_UNUSABLE)
+    found = _read(check_file, file)
     if json:
         print_json(found.as_json())
     else:
@@ -159,6 +155,16 @@ def check(
         say(f"{plain(found.text)}")
     if found.bad:
         raise typer.Exit(EXIT_FAILED)
+
+
+def _read(read: Callable[[Path], T], file: Path) -> T:
+    """Read a file through; one that can't be used, or not be read, ends the command."""
+    try:
+        return read(file)
+    except _UNUSABLE as error:
+        fail(str(error), EXIT_UNUSABLE)
+    except OSError as error:
+        fail(f"{file}: {error.strerror or error}", EXIT_UNUSABLE)
 
 
 def _work(work: Coroutine[None, None, T]) -> T:
@@ -172,11 +178,18 @@ def _work(work: Coroutine[None, None, T]) -> T:
 
 
 async def _make(file: Path, given: Path | None, make: Maker) -> Made:
-    if not file.parent.is_dir():
-        fail(f"there is no folder {file.parent}", EXIT_USAGE)
+    _see_that_it_can_be(file)
     async with session(given) as opened:
         with phases() as told:
             return await make(opened, file, told)
+
+
+def _see_that_it_can_be(file: Path) -> None:
+    """End the command where no file can be of that name."""
+    if not file.parent.is_dir():
+        fail(f"there is no folder {file.parent}", EXIT_USAGE)
+    if file.exists() and not file.is_file():
+        fail(f"{file} is there and is no file; give the FILE to write", EXIT_USAGE)
 
 
 async def _backed_up(opened: Session, file: Path, told: Progress) -> Made:
@@ -191,9 +204,14 @@ async def _archived(opened: Session, file: Path, told: Progress) -> Made:
 
 
 async def _restore(
-    source: Callable[[], Source], given: Path | None, *, yes: bool, damaged: bool = False
+    source: Callable[[Path], Source],
+    file: Path,
+    given: Path | None,
+    *,
+    yes: bool,
+    damaged: bool = False,
 ) -> Restored:
-    read = await asyncio.to_thread(source)
+    read = await asyncio.to_thread(_read, source, file)
     async with open_place(state_directory(given).root) as place:
         with phases() as told:
             restore = Restore(

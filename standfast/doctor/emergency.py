@@ -61,8 +61,11 @@ def _dead_man(status: WatchdogStatus) -> list[Finding]:
     if status.dead_man_trouble:
         last = status.dead_man_answered
         since = f"; it answered last at {last:%H:%M:%S} UTC" if last else ""
-        text = f"the outside does not hear us: {status.dead_man_trouble}{since}"
-        return [error("dead man's switch", text, "curl --head ADDRESS")]
+        text = (
+            f"the outside does not hear us: {status.dead_man_trouble}{since}. Ask its host alone: "
+            "the address itself would take that for a sign of life"
+        )
+        return [error("dead man's switch", text, "curl --head https://HOST/")]
     if status.dead_man_answered is None:
         return []
     return [ok("dead man's switch", f"it answered at {status.dead_man_answered:%H:%M:%S} UTC")]

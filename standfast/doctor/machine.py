@@ -65,7 +65,7 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 
 async def state_directory(patient: Patient) -> list[Finding]:
-    """Look whether the state directory is there and closed to others."""
+    """Look whether the state directory is there, is ours, and closed to others."""
     root = patient.directory.root
     if not root.is_dir():
         return [error("state directory", f"{root} is missing", "standfast up")]
@@ -73,6 +73,9 @@ async def state_directory(patient: Patient) -> list[Finding]:
         owner = root.stat().st_uid
         text = f"{root} belongs to uid {owner}, and we are uid {os.getuid()}"
         return [error("state directory", text, f"sudo chown -R {os.getuid()} {root}")]
+    if not any((root / name).exists() for name in ("runtime.json", "log/token")):
+        text = f"{root} holds nothing of Standfast's: it never ran there, or runs elsewhere"
+        return [error("state directory", text, "standfast doctor --state-dir DIR")]
     open_files = [
         name for name in ("runtime.json", "log/token", "ray/token") if _is_open(root / name)
     ]

@@ -69,6 +69,14 @@ async def test_a_missing_directory_is_an_error(stand: Stand) -> None:
     assert found["state directory"].command == "standfast up"
 
 
+async def test_a_directory_of_somebody_else_is_no_state_directory(stand: Stand) -> None:
+    shutil.rmtree(stand.directory.root)
+    (stand.directory.root / "log").mkdir(parents=True)
+    found = by_name(await examine(stand.directory))
+    assert found["state directory"].state == "error"
+    assert "holds nothing of Standfast's" in found["state directory"].message
+
+
 async def test_what_runs_without_heartbeats_and_hosts_is_found(history: Stand) -> None:
     log = await history.open()
     with supervised(history) as pid:
@@ -230,6 +238,7 @@ async def test_what_waits_for_the_log_and_a_watchdog_that_is_away_are_named(
         assert found["page"].message.startswith("Standfast is silent")
         assert "team could not be told: refused" in found["receivers"].message
         assert found["dead man's switch"].state == "error"
+        assert "ADDRESS" not in found["dead man's switch"].command, "that would be a sign of life"
         _watch(history, datetime.now(UTC) - timedelta(minutes=5))
         found = by_name(await examine(history.directory))
         assert "it does not watch" in found["watchdog"].message

@@ -158,6 +158,19 @@ async def test_a_file_that_is_not_whole_changes_nothing(
     assert await all_messages(history) == before
 
 
+async def test_what_is_no_file_is_neither_written_nor_read(history: Stand, tmp_path: Path) -> None:
+    place = tmp_path / "backups"
+    place.mkdir()
+    for one in ("backup", "export"):
+        made = await history.run("log", one, str(place))
+        assert (made.code, f"{place} is there and is no file" in made.err) == (2, True), made
+    for path in (place, tmp_path / "missing"):
+        for command in (("restore", "--yes"), ("import", "--yes"), ("check",)):
+            ran = await history.run("log", *command, str(path))
+            assert ran.code == 4, ran
+            assert str(path) in ran.err
+
+
 async def test_a_damaged_log_is_not_backed_up_and_an_older_backup_stays(
     history: Stand, tmp_path: Path
 ) -> None:
