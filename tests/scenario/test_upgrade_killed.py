@@ -45,8 +45,6 @@ def hosts_in_ray(installed: Installed) -> set[int]:
 @pytest.mark.parametrize(
     "step",
     [
-        pytest.param("evaluator runs as process", id="between two processes"),
-        pytest.param("new hosts: ", id="while new hosts are made"),
         pytest.param(r"owns what is its own \(\d\d? of", id="between two hosts"),
         pytest.param(r"owns what is its own \((\d+) of \1 steps", id="before old hosts end"),
     ],
