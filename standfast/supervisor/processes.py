@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 LOG, RAY, WATCHDOG = "log", "ray", "watchdog"
 ROLES = ("prober", "evaluator", "executor", "projector", "web")
 """The plain processes that join the log; the watchdog does not."""
+WATCHES = (WATCHDOG, "evaluator", "prober")
+"""Who concludes from what it sees, or no longer sees: in this order an end is no news to any."""
 KEEPS_SECRETS = frozenset({WATCHDOG, "prober", "executor"})
 _REFERENCE = re.compile(r'"env:([A-Za-z_][A-Za-z0-9_]*)"')
 OBJECT_STORE_BYTES = 80_000_000

@@ -36,6 +36,7 @@ from standfast.supervisor.processes import (
     RAY,
     ROLES,
     WATCHDOG,
+    WATCHES,
     log_spec,
     referenced,
     role_spec,
@@ -261,7 +262,8 @@ class Supervisor:
     async def stop(self) -> None:
         """End everything, the log last: what is in flight has its end in it."""
         await self._watch_nothing()
-        await self.children.stop(WATCHDOG)  # first: an end that is wanted is no silence
+        for watches in WATCHES:  # first: an end that is wanted is neither silence nor an outage
+            await self.children.stop(watches)
         await self._stop_services()
         await asyncio.gather(*[self.children.stop(role) for role in ROLES])
         if self._hosts is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from events.log import Log
-from events.server import connect
+from events.server import connect, free_port
 from standfast.paths import StateDirectory
 from standfast.runtime import Situation
 from standfast.supervisor.layout import HOSTED
@@ -151,3 +152,52 @@ async def test_an_orderly_end_pages_nobody(standing: Standing, receiver: Receive
     standing.start()
     await standing.wait_ready()
     assert receiver.ledger == []
+
+
+LISTENS = "import socket,time; s=socket.create_server(('127.0.0.1',{port})); time.sleep(9999)"
+LINGERS = "import signal,time; signal.signal(15, lambda *_: exit(time.sleep(8))); time.sleep(9999)"
+
+
+def _supervised(receiver: Receiver, port: int) -> str:
+    """Give a service that ends at once, and is checked while what it needs takes 8 s to end."""
+    store, shop = LINGERS, LISTENS.format(port=port)
+    check = f"{{kind: tcp, port: {port}, interval_seconds: 1, timeout_seconds: 0.4}}"
+    return f"""
+platform: {{name: hurt}}
+services:
+  store:
+    process: {{command: ["{sys.executable}", -c, "{store}"]}}
+    checks: [{{kind: process, child: store, interval_seconds: 1}}]
+  shop:
+    depends_on: [store]
+    process: {{command: ["{sys.executable}", -c, "{shop}"]}}
+    checks: [{check}]
+receivers:
+  team: {{type: webhook, url: "{receiver.url}"}}
+alerting: {{receivers: [team]}}
+"""
+
+
+async def test_an_orderly_end_is_no_outage_of_the_services_that_end_with_it(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    config = tmp_path / "standfast.yaml"
+    config.write_text(_supervised(receiver, free_port()))
+    standing = Standing(tmp_path / "state", config)
+    try:
+        for _ in range(2):
+            standing.start()
+            await standing.wait_ready()
+            await standing.wait_for("/api/services", _all_healthy)
+            standing.stop()
+        events = await standing.run("events", "--kind", "service", "--json")
+        assert "standfast.service.became_healthy" in events
+        assert "standfast.service.went_down" not in events
+        assert receiver.ledger == []
+    finally:
+        if standing.process is not None and standing.process.poll() is None:
+            standing.stop()
+
+
+def _all_healthy(answer: Any) -> bool:
+    return [one["state"] for one in answer["services"]] == ["healthy"] * 2
