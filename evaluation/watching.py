@@ -88,6 +88,10 @@ class Watching:
         }
         self._services[service] = _Watched(since, wanted, tracks)
 
+    def begin(self, began: datetime, settling: timedelta) -> None:
+        """Start, as the log has it, then: for so long silence may be that of a prober's start."""
+        self.since = began + settling
+
     def retire(self, service: str) -> None:
         """Watch a service no more."""
         self._services.pop(service, None)
@@ -145,7 +149,7 @@ class Watching:
         """Move on to the moment of what is read next; so much waits to be read after it."""
         became_current = not self.is_current and pending <= PENDING_MAX
         if self.horizon is None or stored - self.horizon > GAP or became_current:
-            self.since = stored
+            self.since = stored if self.since is None else max(stored, self.since)
         self.horizon = stored if self.horizon is None else max(stored, self.horizon)
         self.is_current = pending <= PENDING_MAX
 

@@ -17,6 +17,8 @@ from standfast.supervisor.processes import LOG, RAY, ROLES, WATCHDOG
 if TYPE_CHECKING:
     from standfast.paths import StateDirectory
 
+BEGINS_ANEW = "the log was restored, so this process ends and begins anew"
+"""The last words of a process that ends for this reason; no trouble."""
 SUPERVISOR = "supervisor"
 _LOCKS = Path("/proc/locks")
 

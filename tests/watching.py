@@ -15,7 +15,7 @@ from events.address import EntityAddress
 from events.reader import Start
 from events.service import TcpCheck
 from events.telemetry_log import TelemetryReader, TelemetryWriter
-from standfast.roles.evaluator import Evaluator
+from standfast.roles.evaluator import Evaluator, EvaluatorSettings
 from tests.fixtures.service_host import vantage
 from tests.waiting import until
 
@@ -102,9 +102,10 @@ class Seer:
         self.writer.flush()
 
 
-def evaluator_of(log: Log) -> Evaluator:
+def evaluator_of(log: Log, settling_seconds: float = 0.0) -> Evaluator:
     commands = CommandClient(log.client, principal="process:evaluator", source="/test")
-    return Evaluator(log, commands, vantage("evaluator"))
+    settings = EvaluatorSettings(settling_seconds=settling_seconds)
+    return Evaluator(log, commands, vantage("evaluator"), settings)
 
 
 def seer_of(log: Log) -> Seer:
@@ -112,8 +113,10 @@ def seer_of(log: Log) -> Seer:
 
 
 @asynccontextmanager
-async def evaluating(log: Log) -> AsyncIterator[tuple[Evaluator, Seer]]:
-    evaluator, seer = evaluator_of(log), seer_of(log)
+async def evaluating(
+    log: Log, settling_seconds: float = 0.0
+) -> AsyncIterator[tuple[Evaluator, Seer]]:
+    evaluator, seer = evaluator_of(log, settling_seconds), seer_of(log)
     async with running(evaluator.run()):
         await until(lambda: evaluator.watching.is_current)
         yield evaluator, seer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from events.subjects import TELEMETRY_STREAM, telemetry_subject
 from events.telemetry_log import HEARTBEAT
 from standfast.doctor.finding import error, ok, warning
 from standfast.doctor.words import translated
-from standfast.running import SUPERVISOR, pid_of, processes_of
+from standfast.running import BEGINS_ANEW, SUPERVISOR, pid_of, processes_of
 from standfast.supervisor.processes import LOG, ROLES
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 SILENT_SECONDS = 5.0
 ANSWER_SECONDS = 2.0
 TAIL_BYTES = 4_000
+_FRAME = re.compile(r"^[\s|]*(\+[-+\s\d.]*$)?")
+"""What a traceback of several errors draws around its words."""
 YOUNG_SECONDS, OLD_SECONDS = 45.0, 180.0
 """A process so young below a supervisor so old was started again: it may be in a loop."""
 
@@ -75,7 +78,10 @@ def look_at(name: str, pid: int, path: Path, supervisor: int) -> Finding:
     if is_stopped:
         text = f"it is stopped (pid {pid}): somebody sent it a signal"
         return error(named, text, f"kill -CONT {pid}")
-    if age_seconds < YOUNG_SECONDS < OLD_SECONDS < up_seconds:
+    is_young = age_seconds < YOUNG_SECONDS < OLD_SECONDS < up_seconds
+    if is_young and _began_anew(path):
+        return ok(named, f"runs as pid {pid}; it began anew with the restored log")
+    if is_young:
         said = translated(_last_words(path))
         text = f"it was started again {age_seconds:.0f} s ago; its last words: {said}"
         return warning(named, text, f"tail -n 50 {path}")
@@ -84,14 +90,24 @@ def look_at(name: str, pid: int, path: Path, supervisor: int) -> Finding:
 
 def _last_words(path: Path) -> str:
     """Give the last line of a log that says anything."""
+    lines = (_FRAME.sub("", line).strip() for line in reversed(_tail(path).splitlines()))
+    return next((line for line in lines if line), "none")
+
+
+def _began_anew(path: Path) -> bool:
+    """Say whether the newest end that a log speaks of was wanted: the log was restored."""
+    tail = _tail(path)
+    return tail.rfind(BEGINS_ANEW) > tail.rfind("Traceback (most recent call last)")
+
+
+def _tail(path: Path) -> str:
     try:
         with path.open("rb") as file:
             file.seek(0, 2)
             file.seek(max(0, file.tell() - TAIL_BYTES))
-            lines = file.read().decode(errors="replace").splitlines()
+            return file.read().decode(errors="replace")
     except OSError:
-        return "none"
-    return next((line.strip() for line in reversed(lines) if line.strip()), "none")
+        return ""
 
 
 async def heartbeats(patient: Patient) -> list[Finding]:

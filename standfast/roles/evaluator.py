@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from actors.runtime.reporter import Reporter
@@ -17,6 +17,7 @@ from evaluation.watching import Watching
 from events.reader import Start
 from events.service import ServiceConfigured, ServiceRetired
 from events.streams import telemetry_identity
+from events.surroundings import now
 from events.telemetry_log import PROBE, TelemetryReader
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from events.telemetry_log import StoredBatch
 
 SWEEP_SECONDS = 1.0
+SETTLING_SECONDS = 15.0
+"""So long after a start silence is no NO DATA: after an upgrade or a restore of the log probers
+start, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,7 @@ class EvaluatorSettings:
     is_left: Callable[[str], bool] = lambda _service: False
     sweep_seconds: float = SWEEP_SECONDS
     lag_seconds_max: float = LAG_SECONDS_MAX
+    settling_seconds: float = SETTLING_SECONDS
 
 
 class Evaluator:
@@ -61,6 +66,8 @@ class Evaluator:
         self._heartbeat = Heartbeat(log.client, vantage, self._lag)
         self._book = ServiceBook(log)
         self._reader: TelemetryReader | None = None
+        self._began: datetime | None = None
+        """When it began to read, until it has read the first beat of its own since then."""
         self.watching = Watching()
         self.reporter = Reporter(
             commands, log.identity, self._book, self.watching, self._settings.is_left
@@ -116,7 +123,8 @@ class Evaluator:
 
     async def _follow_telemetry(self) -> None:
         """Refill what may still count, then live; our own heartbeats say how far we have read."""
-        since = datetime.now(UTC) - self.watching.refill_window()
+        self._began = now()
+        since = self._began - self.watching.refill_window()
         filters = [f"sft.{PROBE}.>", self._heartbeat.subject]
         reader = self._reader = TelemetryReader(self._log.client, filters, Start(time=since))
         stream = reader.batches()
@@ -130,8 +138,16 @@ class Evaluator:
         touched: set[str] = set()
         for one in stored:
             touched |= self.watching.take(one.batch, one.sequence, one.stored, one.pending)
+            if self._began and one.subject == self._heartbeat.subject:
+                self._begin_with(one, self._began)
         for service in touched:
             self.reporter.consider(service)
+
+    def _begin_with(self, beat: StoredBatch, began: datetime) -> None:
+        """Begin with the first beat of this process: those before it are of predecessors."""
+        if beat.batch.start >= began:
+            self.watching.begin(beat.stored, timedelta(seconds=self._settings.settling_seconds))
+            self._began = None
 
     async def _sweep(self) -> None:
         """Find what has fallen silent, and report again what could not be reported."""

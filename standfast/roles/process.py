@@ -14,12 +14,12 @@ from actors.runtime.commands import CommandClient
 from effects.ending import end_tasks
 from effects.heartbeat import Heartbeat
 from effects.lag import LoopLag
-from events.log import Log, LogUnavailableError
+from events.log import Log, LogReplacedError, LogUnavailableError
 from events.server import connect
 from events.succession import watch_generation
 from standfast.emergency.spool import SPOOL
 from standfast.paths import StateDirectory
-from standfast.running import say_build
+from standfast.running import BEGINS_ANEW, say_build
 from standfast.runtime import Situation
 from standfast.supervisor.processes import WATCHDOG
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     Work = Callable[[Situation, Log], Coroutine[Any, Any, None]]
 
 JOIN_SECONDS = 0.2
+_LOGGER = logging.getLogger(__name__)
 BEATEN_FOR = frozenset({"executor", "projector", "web"})
 """Processes that do not beat by themselves."""
 
@@ -61,8 +62,25 @@ async def _run(role: str, situation: Situation) -> int:
     if not work.done():
         await end_tasks([work])
         return 0
-    work.result()
-    return 1
+    return _code_of(work)
+
+
+def _code_of(work: asyncio.Task[None]) -> int:
+    """Give the exit code of work that ended by itself. Raises what it raised for no good reason."""
+    code = 1
+    try:
+        work.result()
+    except* LogReplacedError as replaced:
+        _LOGGER.warning("%s: %s", BEGINS_ANEW, _first_of(replaced))
+        code = 0
+    return code
+
+
+def _first_of(error: BaseException) -> BaseException:
+    """Give an error, or the first of a group of groups."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 async def _join(role: str, situation: Situation) -> None:

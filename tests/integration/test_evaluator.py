@@ -135,6 +135,24 @@ async def test_a_restart_says_nothing_false_and_counts_on(services: Services) ->
     ]
 
 
+async def test_a_start_gives_probers_time_to_start_too(services: Services) -> None:
+    """As after a restore of the log, when all begin anew: it is no NO DATA that all were away."""
+    await services.configure("web", QUICK)
+    async with evaluating(services.log) as (_, seer):
+        seer.see("web", succeeded=True)
+        await until(lambda: isinstance(services.health("web"), Healthy))
+    async with evaluating(services.log, settling_seconds=3.0) as (evaluator, seer):
+        await until_read_on(evaluator, 2.0)
+        seer.see("web", succeeded=True)
+        await until_read_on(evaluator, 0.5)
+        assert evaluator.reporter.reports == 0
+        await until(lambda: isinstance(services.health("web"), NoData))
+    assert [type(fact) for fact in await facts(services, "web")] == [
+        ServiceBecameHealthy,
+        ServiceLostSight,
+    ]
+
+
 async def test_a_retired_service_is_forgotten_and_a_new_one_is_unproven(
     services: Services,
 ) -> None:

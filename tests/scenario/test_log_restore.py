@@ -157,6 +157,7 @@ async def test_everything_begins_anew_by_itself_while_it_runs(
     await platform.fail_and_mend("back")  # ten others
     await platform.check(2, checked_run)
     assert took < 45, "seconds, on a busy machine too"
+    assert platform.receiver.told("NoData") == []
     async with platform.log() as log:
         fact = await log.last_commit(STORAGE_ADDRESS)
         assert fact is not None
