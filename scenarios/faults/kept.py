@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 from effects.ending import end_tasks
 from effects.recovery.running import wait_end
-from scenarios.faults.recorded import Recorded, record
+from scenarios.faults.recorded import Recorded, record, remember
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+RECORDS = "kept"
+"""Where it is written down who runs, for whoever ends what a killed run left."""
 AGAIN_SECONDS = 0.3
 STOP_SECONDS = 20.0
 
@@ -76,6 +78,8 @@ class Kept:
                 start_new_session=True,
             )
         self._recorded = record(self.name, self._process.pid)
+        if self._recorded is not None:
+            remember(self.directory / RECORDS, self._recorded)
         self.starts += 1
 
     async def _keep(self) -> None:

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import psutil
+from pydantic import ValidationError
 
+from effects.recovery.launcher import boot_id
 from effects.recovery.running import Seen, look_at, read_record, recorded_process, send
+from events.base import Value
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,6 +56,32 @@ class Recorded:
                 for process in psutil.Process(self.pid).children(recursive=True):
                     found[process.pid] = process.name()
         return found
+
+
+class _Remembered(Value):
+    """A recorded process, for whoever comes after us."""
+
+    seen: Seen
+    boot_id: str
+
+
+def remember(folder: Path, process: Recorded) -> None:
+    """Write a record down, in the place of an earlier one of its name."""
+    folder.mkdir(exist_ok=True)
+    written = _Remembered(seen=process.seen, boot_id=boot_id())
+    (folder / f"{process.name}.json").write_text(written.model_dump_json())
+
+
+def remembered(folder: Path) -> list[Recorded]:
+    """Give the processes that were written down, and still run."""
+    found: list[Recorded] = []
+    for path in folder.glob("*.json"):
+        with contextlib.suppress(ValidationError):  # a kill tore it
+            known = _Remembered.model_validate_json(path.read_bytes())
+            one = Recorded(path.stem, known.seen)
+            if known.boot_id == boot_id() and one.is_alive:
+                found.append(one)
+    return found
 
 
 def record(name: str, pid: int) -> Recorded | None:

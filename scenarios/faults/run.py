@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from scenarios.checker.run_file import Pace
 from scenarios.faults.closing import resolve_drills
 from scenarios.faults.injecting import Injector
 from scenarios.faults.journal import Injected, Journal
+from scenarios.faults.place import claimed
 from scenarios.faults.quiet import unrest_after
 from scenarios.faults.schedule import Schedule
 from scenarios.faults.stand import HOSTS, Stand
@@ -62,19 +62,19 @@ class Ran:
 async def run_faults(
     settings: RunSettings, directory: Path, told: Callable[[Injected], None]
 ) -> Ran:
-    """Run, leave in a directory what the checker needs, and check it. What was there is removed.
+    """Run, leave in a directory what the checker needs, and check it. An earlier run is removed.
 
     Raises `StandFailedError`.
     """
-    _empty(directory)
-    stand = Stand(directory, settings.seed, settings.per_second)
-    journal = Journal(directory / "faults.jsonl", told)
-    try:
-        await stand.start()
-        await _hurt(stand, settings, journal)
-    finally:
-        journal.close()
-        await stand.stop()
+    async with claimed(directory):
+        stand = Stand(directory, settings.seed, settings.per_second)
+        journal = Journal(directory / "faults.jsonl", told)
+        try:
+            await stand.start()
+            await _hurt(stand, settings, journal)
+        finally:
+            journal.close()
+            await stand.stop()
     return Ran(settings, await asyncio.to_thread(check_run, directory))
 
 
@@ -101,8 +101,3 @@ async def _hurt(stand: Stand, settings: RunSettings, journal: Journal) -> None:
         began, settings.seed, asdict(settings), MUST_EXERCISE, unrest, pace, settings.faults
     )
     await collect(await stand.log(), HOSTS, heading, stand.directory)
-
-
-def _empty(directory: Path) -> None:
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(parents=True)

@@ -18,6 +18,7 @@ from events.log import Log
 from events.server import connect, prepare_server, server_command
 from scenarios.faults.in_flight import counts_in
 from scenarios.faults.kept import Kept
+from scenarios.faults.left import all_below
 from scenarios.faults.outages import Outages
 from scenarios.faults.platform import (
     NEEDS,
@@ -32,7 +33,6 @@ from scenarios.faults.recorded import (
     Recorded,
     descendant,
     descendant_named,
-    record,
     recorded_child,
 )
 
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from events.server import ServerAddress
     from scenarios.faults.in_flight import Counts
 
+HOME, RUN_PID = "stand", "run.pid"
 HOSTS = ("service-host", "alert-host", "recovery-host", "coordinator")
 ROLES = ("prober", "evaluator", "executor", "projector", "web", "watchdog")
 READY_SECONDS = 120.0
@@ -79,7 +80,7 @@ class Stand:
     @property
     def home(self) -> Path:
         """Where its parts keep their files, beside what is collected."""
-        return self.directory / "stand"
+        return self.directory / HOME
 
     @property
     def state(self) -> Path:
@@ -92,7 +93,7 @@ class Stand:
         """Start all but the workers, and wait until every service has its first verdict."""
         self.home.mkdir(parents=True, exist_ok=True)
         self.home.chmod(0o711)
-        (self.home / "run.pid").write_text(str(os.getpid()))
+        (self.home / RUN_PID).write_text(str(os.getpid()))
         self._address = prepare_server(self.home / "log", self.ports.log)
         port = await self.proxy.start()
         config, token = self.home / "standfast.yaml", self.home / "log" / "token"
@@ -202,13 +203,7 @@ class Stand:
 
     def everything(self) -> list[Recorded]:
         """Record all that runs below the stand, its descendants included."""
-        found: list[Recorded | None] = [one.recorded for one in self.kept.values()]
-        for folder in ("processes", "children"):
-            paths = (self.state / folder).glob("*.json")
-            found += [recorded_child(path.parent, path.stem) for path in paths]
-        roots = [one for one in found if one is not None]
-        below = [record(one.name, pid) for one in roots for pid in one.descendants()]
-        return [*roots, *[one for one in below if one is not None]]
+        return all_below(self.home)
 
     async def wait_ready(self, timeout_seconds: float = READY_SECONDS) -> None:
         """Wait until every service has a verdict. Raises `StandFailedError`."""

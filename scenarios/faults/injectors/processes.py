@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from scenarios.faults.injectors.base import Begun, Healed
+from scenarios.faults.kept import RECORDS
 from scenarios.faults.platform import ROOT
 from scenarios.faults.proxy import Loss, Sight
-from scenarios.faults.recorded import record
+from scenarios.faults.recorded import record, remember
 
 if TYPE_CHECKING:
     from scenarios.faults.recorded import Recorded
@@ -155,6 +156,8 @@ class Double(_OfProcess):
                 command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         found = record(f"double of {self.target}", self._process.pid)
+        if found is not None:
+            remember(stand.home / RECORDS, found)
         until = time.monotonic() + JOIN_SECONDS_MAX
         while not self._joined and time.monotonic() < until:
             await asyncio.sleep(JOIN_LOOK_SECONDS)
