@@ -45,6 +45,7 @@ class RunHeading:
     unrest: str = ""
     pace: Pace | None = None
     faults: int = 0
+    left_out: tuple[str, ...] = ()
 
 
 async def collect(log: Log, hosts: Collection[str], heading: RunHeading, directory: Path) -> None:
@@ -105,6 +106,7 @@ def _write_heading(heading: RunHeading, hosts: Iterable[str], directory: Path) -
         "unrest": heading.unrest,
         "pace": None if heading.pace is None else msgspec.structs.asdict(heading.pace),
         "faults": heading.faults,
+        "left_out": heading.left_out,
     }
     (directory / RUN).write_text(json.dumps(content, indent=1))
 

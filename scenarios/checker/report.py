@@ -64,7 +64,8 @@ class Finding:
 class Report:
     """All five, with the faults that were injected meanwhile.
 
-    `problems` say what is wrong with the run itself, so that it proves nothing.
+    `problems` say what is wrong with the run itself, so that it proves nothing; `left_out` which
+    faults could not be done where it ran: of these it says nothing.
     """
 
     seed: int | None
@@ -74,6 +75,7 @@ class Report:
     problems: tuple[str, ...] = ()
     build: str = ""
     pace: Pace | None = None
+    left_out: tuple[str, ...] = ()
 
     @property
     def done(self) -> tuple[Injected, ...]:
@@ -95,6 +97,7 @@ class Report:
             "pace": self._pace_as_json(),
             "faults": [_fault_as_json(one) for one in self.done],
             "without_effect": [_fault_as_json(one) for one in self.faults if not one.effect],
+            "left_out": list(self.left_out),
             "problems": list(self.problems),
             "invariants": [
                 {**asdict(finding), "exercised": finding.exercised} for finding in self.findings
@@ -125,6 +128,7 @@ class Report:
             sent = f"{self.pace.invoked} commands in {self.pace.seconds:.0f} s"
             each = f"{self.pace.per_second:.1f} of {self.pace.asked_per_second:g} a second"
             yield f"{sent}, {each}, {self.pace.skipped} skipped"
+        yield from (f"left out: {one}" for one in self.left_out)
         for finding in self.findings:
             yield from _lines_of(finding)
         yield from self.problems

@@ -87,6 +87,7 @@ def _check(directory: Path) -> Report:
         problems=tuple(_problems(run, faults)),
         build=run.build,
         pace=run.pace,
+        left_out=run.left_out,
     )
 
 

@@ -50,7 +50,8 @@ class RunFile(Struct, frozen=True):
 
     `must_exercise` names the claims that it was made for (`history: chain`), None for all of them;
     `hosts` those that were asked for what they knew at the end; `build` is whose run it was, and
-    `unrest` what did not come to rest after it. `faults` is how many had to have an effect.
+    `unrest` what did not come to rest after it. `faults` is how many had to have an effect, and
+    `left_out` says which could not be done where it ran, and why.
     """
 
     format: Literal[1]
@@ -64,6 +65,7 @@ class RunFile(Struct, frozen=True):
     unrest: str = ""
     pace: Pace | None = None
     faults: Count = 0
+    left_out: tuple[str, ...] = ()
 
 
 _RUN = msgspec.json.Decoder(RunFile)

@@ -15,6 +15,7 @@ from scenarios.checker.run import check_run
 from scenarios.checker.run_file import Pace
 from scenarios.faults.closing import resolve_drills
 from scenarios.faults.injecting import Injector
+from scenarios.faults.injectors.disk import SYNCS_FAIL, tracing_trouble
 from scenarios.faults.journal import Injected, Journal
 from scenarios.faults.place import claimed
 from scenarios.faults.quiet import unrest_after
@@ -70,15 +71,18 @@ async def run_faults(
         stand = Stand(directory, settings.seed, settings.per_second)
         journal = Journal(directory / "faults.jsonl", told)
         try:
+            trouble = await tracing_trouble(stand.home)
             await stand.start()
-            await _hurt(stand, settings, journal)
+            await _hurt(stand, settings, journal, (f"{SYNCS_FAIL}: {trouble}",) if trouble else ())
         finally:
             journal.close()
             await stand.stop()
     return Ran(settings, await asyncio.to_thread(check_run, directory))
 
 
-async def _hurt(stand: Stand, settings: RunSettings, journal: Journal) -> None:
+async def _hurt(
+    stand: Stand, settings: RunSettings, journal: Journal, left_out: tuple[str, ...]
+) -> None:
     """Do it all to a stand that has started, and collect what the checker needs."""
     began = datetime.now(UTC)
     assert stand.client is not None, "the stand has started"
@@ -98,6 +102,13 @@ async def _hurt(stand: Stand, settings: RunSettings, journal: Journal) -> None:
     unrest = await unrest_after(stand)
     await stand.stop_watching()
     heading = RunHeading(
-        began, settings.seed, asdict(settings), MUST_EXERCISE, unrest, pace, settings.faults
+        began,
+        settings.seed,
+        asdict(settings),
+        MUST_EXERCISE,
+        unrest,
+        pace,
+        settings.faults,
+        left_out,
     )
     await collect(await stand.log(), HOSTS, heading, stand.directory)

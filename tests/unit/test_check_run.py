@@ -172,6 +172,14 @@ async def test_what_makes_a_run_prove_less_is_a_problem_of_it(
         assert told["pace"]["per_second"] == more["pace"]["invoked"] / 10
 
 
+async def test_a_fault_that_could_not_be_done_is_told_and_is_no_problem(tmp_path: Path) -> None:
+    left_out = ["fsync fails: strace is not installed"]
+    directory = str(await a_run(tmp_path, left_out=left_out))
+    done = check(directory)
+    assert (done.exit_code, f"left out: {left_out[0]}" in done.output) == (0, True), done.output
+    assert json.loads(check(directory, "--json").stdout)["left_out"] == left_out
+
+
 async def test_a_fault_without_effect_is_told_apart(tmp_path: Path) -> None:
     directory = str(await a_run(tmp_path, effect=0))
     assert "kill service-host: 17 commands in flight, without effect" in check(directory).output

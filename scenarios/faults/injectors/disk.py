@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from scenarios.faults.recorded import Recorded
     from scenarios.faults.stand import Stand
 
+SYNCS_FAIL = "fsync fails"
 CALLS = "fsync,fdatasync"
 INJECTED = b"(INJECTED)"
 ATTACH_SECONDS, DETACH_SECONDS = 5.0, 10.0
 LOOK_SECONDS = 0.02
+PTRACE_SCOPE = Path("/proc/sys/kernel/yama/ptrace_scope")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,31 @@ async def refuse_syncs(pid: int, output: Path) -> Refusal | None:
     return None
 
 
+async def tracing_trouble(home: Path) -> str:
+    """Try it on a process of our own, and say why it can't be done; nothing where it can."""
+    if shutil.which("strace") is None:
+        return "strace is not installed"
+    sleeper = await asyncio.create_subprocess_exec("sleep", "60")
+    try:
+        refusal = await refuse_syncs(sleeper.pid, home / "trial.strace")
+    finally:
+        sleeper.kill()
+        await sleeper.wait()
+    if refusal is None:
+        return f"strace may not trace our processes{_why_not()}"
+    await refusal.end()
+    return ""
+
+
+def _why_not() -> str:
+    """Name the setting that keeps one process from tracing another, where it does."""
+    try:
+        scope = int(PTRACE_SCOPE.read_text())
+    except (OSError, ValueError):
+        return ""
+    return f" (kernel.yama.ptrace_scope is {scope}: run as root, or set it to 0)" if scope else ""
+
+
 async def _attached(pid: int, tracer: subprocess.Popen[bytes]) -> bool:
     """Wait until a process says that it is traced by this tracer."""
     until = time.monotonic() + ATTACH_SECONDS
@@ -86,7 +113,7 @@ class RefuseSyncs:
     """Every fsync of a process fails. A log that met this takes nothing more until it is killed."""
 
     target: str
-    name: str = "fsync fails"
+    name: str = SYNCS_FAIL
     _refusal: Refusal | None = None
     _hit: Recorded | None = None
 
