@@ -7,23 +7,29 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from effects.clock import SystemClock
 from standfast.running import SUPERVISOR, processes_of
 from standfast.supervisor.processes import LOG, WATCHDOG
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from effects.ports import Clock
     from standfast.paths import StateDirectory
     from standfast.running import ProcessState
 
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """A process that does not work: it is gone, or it is stopped (as by SIGSTOP)."""
+    """A process that does not work: it is gone, or it is stopped (as by SIGSTOP).
+
+    `since` is for people; `since_seconds` is of the monotonic clock, which does not step.
+    """
 
     name: str
     is_stopped: bool
     since: datetime
+    since_seconds: float
 
     def __str__(self) -> str:
         """Say it in words."""
@@ -37,25 +43,28 @@ class Sight:
 
     directory: StateDirectory
     log_is_ours: bool = True
+    clock: Clock = field(default_factory=SystemClock)
     absent: dict[str, Absence] = field(default_factory=dict)
     present: tuple[str, ...] = ()
 
-    def look(self, now: datetime) -> None:
+    def look(self) -> None:
         """Look once; who is absent keeps the moment at which that was first seen."""
         seen = [one for one in processes_of(self.directory) if self._counts(one.name)]
         before, self.absent = self.absent, {}
+        now, now_seconds = self.clock.now(), self.clock.monotonic_seconds()
         for one in seen:
             is_stopped = _is_stopped(one)
             if is_stopped or one.state == "ended":
                 known = before.get(one.name)
                 is_same = known is not None and known.is_stopped == is_stopped
-                since = known.since if known is not None and is_same else now
-                self.absent[one.name] = Absence(one.name, is_stopped, since)
+                found = Absence(one.name, is_stopped, now, now_seconds)
+                self.absent[one.name] = known if known is not None and is_same else found
         self.present = tuple(one.name for one in seen if one.name not in self.absent)
 
-    def absent_for(self, seconds: float, now: datetime) -> list[Absence]:
+    def absent_for(self, seconds: float) -> list[Absence]:
         """Give who has been absent for at least so long."""
-        return [one for one in self.absent.values() if (now - one.since).total_seconds() >= seconds]
+        since = self.clock.monotonic_seconds() - seconds
+        return [one for one in self.absent.values() if one.since_seconds <= since]
 
     def _counts(self, name: str) -> bool:
         return name != WATCHDOG and (self.log_is_ours or name != LOG)

@@ -63,7 +63,7 @@ class Watchdog:
         settings = configuration.watchdog
         directory = situation.directory
         self._pulse = PulseFile(directory.pulse)
-        self._sight = Sight(directory, log_is_ours=not configuration.log.url)
+        self._sight = Sight(directory, not configuration.log.url, self._clock)
         self._expectation = Expectation(settings.silence_seconds, self._clock)
         teller = Teller(configuration.receivers, situation.runtime.web_url)
         self.desk = Desk(directory.watchdog / JOURNAL, teller, self._clock, settings.repeat_seconds)
@@ -104,7 +104,7 @@ class Watchdog:
     async def _look(self) -> None:
         pulse = self._pulse.read()
         self._expectation.hear(pulse.beat if pulse else None)
-        self._sight.look(self._clock.now())
+        self._sight.look()
         outage = self._outages.read()
         if outage is None:
             await self._after_outage()
@@ -158,7 +158,7 @@ class Watchdog:
         """Tell who stays away, unless the heart does not beat: that is told already."""
         page, now = self._open_page(IMPAIRED), self._clock.now()
         seconds = self._situation.configuration.watchdog.silence_seconds
-        absent = self._sight.absent_for(seconds, now)
+        absent = self._sight.absent_for(seconds)
         if page is not None and not absent:
             await self.desk.close(page.id)
         elif page is not None and _differs(page, absent):

@@ -11,7 +11,7 @@ from standfast.paths import StateDirectory
 from standfast.runtime import Runtime, Situation
 from standfast.watchdog.faults import IMPAIRED, SILENT
 from standfast.watchdog.pulse import Pulse, PulseFile
-from standfast.watchdog.sight import Absence
+from standfast.watchdog.sight import Absence, Sight
 from standfast.watchdog.watchdog import Watchdog
 
 if TYPE_CHECKING:
@@ -28,9 +28,10 @@ class SteppedClock:
     """A clock that a test moves."""
 
     seconds: float = 0.0
+    ahead: timedelta = timedelta()
 
     def now(self) -> datetime:
-        return NOW + timedelta(seconds=self.seconds)
+        return NOW + self.ahead + timedelta(seconds=self.seconds)
 
     def monotonic_seconds(self) -> float:
         return self.seconds
@@ -40,12 +41,12 @@ async def watch(directory: Path, monkeypatch: pytest.MonkeyPatch, last_beat: int
     """Have the supervisor go after 1 s, and the heart beat until some second; gives the pages."""
     clock, state = SteppedClock(), StateDirectory(directory)
     watchdog = Watchdog(Situation(state, RUNTIME, Configuration()), clock)
-    gone = Absence("supervisor", is_stopped=False, since=clock.now() + timedelta(seconds=1))
+    gone = Absence("supervisor", is_stopped=False, since=NOW, since_seconds=1.0)
 
-    def look(_now: datetime) -> None:
+    def look(_sight: Sight) -> None:
         watchdog._sight.absent = {"supervisor": gone} if clock.seconds >= 1 else {}
 
-    monkeypatch.setattr(type(watchdog._sight), "look", lambda _sight, now: look(now))
+    monkeypatch.setattr(Sight, "look", look)
     for half in range(80):
         clock.seconds = half / 2
         if clock.seconds <= last_beat:
@@ -67,3 +68,18 @@ async def test_who_goes_while_the_heart_beats_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert await watch(tmp_path, monkeypatch, last_beat=100) == [IMPAIRED]
+
+
+def test_a_wall_clock_that_steps_makes_nobody_absent_for_longer(tmp_path: Path) -> None:
+    """Some process is just being started anew as the clock is put an hour forward, or back."""
+    (tmp_path / "processes").mkdir()
+    clock = SteppedClock()
+    sight = Sight(StateDirectory(tmp_path), clock=clock)
+    for seconds, ahead in ((0, 0), (1, 1), (2, -1)):
+        clock.seconds, clock.ahead = seconds, timedelta(hours=ahead)
+        sight.look()
+        assert "prober" in sight.absent
+        assert sight.absent_for(30) == []
+    clock.seconds = 31
+    sight.look()
+    assert "prober" in {one.name for one in sight.absent_for(30)}
