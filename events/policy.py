@@ -134,13 +134,13 @@ class HelpAsked(Event, type="standfast.telling.help_asked.v1"):
 
 
 class SightLost(Event, type="standfast.telling.sight_lost.v1"):
-    """The policy that tells people noted that nobody knows how a service is."""
+    """A policy, of telling or of mending, noted that nobody knows how a service is."""
 
     service: str
 
 
 class SightRegained(Event, type="standfast.telling.sight_regained.v1"):
-    """The policy that tells people noted that a service is seen again."""
+    """A policy, of telling or of mending, noted that a service is seen again."""
 
     service: str
 
@@ -164,6 +164,13 @@ class MendingEnded(Event, type="standfast.mending.ended.v1"):
     """A recovery came to its end, and needs no more news."""
 
     recovery: str
+
+
+class CauseNoted(Event, type="standfast.mending.cause_noted.v1"):
+    """The policy that mends noted what it is to mend for an incident."""
+
+    incident: str
+    cause: str = Field(default="", description="none where nothing more is to be mended for it")
 
 
 class TopologyLearned(Event, type="standfast.policy.topology_learned.v1"):

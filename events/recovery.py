@@ -69,14 +69,14 @@ class RecoveryStepActed(Event, type="standfast.recovery.step_acted.v1"):
 
 
 class RecoveryStepVerified(Event, type="standfast.recovery.step_verified.v1"):
-    """The service of the step is healthy."""
+    """The service of the step is healthy, as was seen after the step acted."""
 
     step: int = Field(ge=0)
     service: str
 
 
 class RecoveryStepFailed(Event, type="standfast.recovery.step_failed.v1"):
-    """The step did not make its service healthy in time."""
+    """The step did not make its service healthy in time, or its service is down again."""
 
     step: int = Field(ge=0)
     reason: str

@@ -160,6 +160,15 @@ def _step(rows: Rows, envelope: Envelope, event: Event) -> Iterator[Change]:
         before: Row | None = rows.get(STEPS, envelope.entity.id, event.step)  # type: ignore[attr-defined]  # only events of a step have changes
         assert before is not None, "a step begins that was never planned"
         yield STEPS, {**before, **changes}
+    if isinstance(event, RecoveryStepFailed):
+        yield from _turned_back(rows, envelope, event.step)
+
+
+def _turned_back(rows: Rows, envelope: Envelope, step: int) -> Iterator[Change]:
+    """Show that a later step waits again, where an earlier one failed while it was being proven."""
+    while later := rows.get(STEPS, envelope.entity.id, step := step + 1):
+        if later["state"] == "proving":
+            yield STEPS, {**later, "state": "waiting"}
 
 
 def _step_changes(event: Event, time: str) -> dict[str, Any]:
@@ -179,7 +188,7 @@ def _step_changes(event: Event, time: str) -> dict[str, Any]:
 
 RECOVERY = Projection(
     name="recovery",
-    version=2,
+    version=3,
     tables=(RECOVERIES, STEPS),
     kinds=frozenset({"recovery"}),
     project=project,

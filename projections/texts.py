@@ -168,6 +168,7 @@ _TEXTS: dict[str, Callable[[Any, str], str]] = {
     "SightRegained": lambda e, _: f"{e.service} is in sight again",
     "HealthNoted": lambda e, _: f"{e.service} is {'down' if e.down else 'not down'}",
     "MendingBegan": lambda e, _: f"The mending of {e.incident} was ordered: {e.recovery}",
+    "CauseNoted": lambda e, _: f"{e.cause or 'Nothing more'} is to be mended for {e.incident}",
     "MendingEnded": lambda e, _: f"The mending {e.recovery} came to its end",
     "TopologyLearned": lambda _e, n: f"{n} learned what needs what",
     "LogRestored": lambda e, _n: (

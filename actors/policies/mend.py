@@ -4,21 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import assert_never
+from functools import reduce
 
 from actors.incident import NoteRecovery
 from actors.policies.base import Conclusion, Policy, PolicyState, Wish
-from actors.recovery import CancelRecovery, ReportServiceHealth, StartRecovery
+from actors.policies.mending import Knowledge, Note, evolve
+from actors.policies.planning import plan
+from actors.recovery import (
+    CancelRecovery,
+    ReportKnownHealth,
+    ReportServiceHealth,
+    ReportSightLost,
+    StartRecovery,
+)
 from actors.topology import dependents_of
 from events.address import EntityAddress
-from events.base import Envelope, Value
+from events.base import Envelope, Event
 from events.incident import IncidentCauseChanged, IncidentOpened, IncidentResolved
-from events.platform import PlatformConfigured, PlatformSettings
+from events.platform import PlatformConfigured
 from events.policy import (
+    CauseNoted,
     HealthNoted,
     MendingBegan,
     MendingEnded,
     SettingsLearned,
+    SightLost,
+    SightRegained,
     TopologyLearned,
 )
 from events.recovery import (
@@ -26,40 +37,20 @@ from events.recovery import (
     RecoveryFailed,
     RecoveryPlanned,
     RecoveryRejected,
+    RecoveryStepActed,
     RecoverySucceeded,
-    Step,
 )
 from events.service import (
-    RecoveryAction,
     ServiceBecameHealthy,
     ServiceLostSight,
     ServiceRetired,
     ServiceWentDown,
 )
-from events.topology import Node, TopologyDeclared
+from events.topology import TopologyDeclared
 
-DEPENDENTS_MAX = 100
-WAIT_SECONDS = 60.0
+MYSELF = "policy:mend"
 
-Note = HealthNoted | MendingBegan | MendingEnded | SettingsLearned | TopologyLearned
 Over = RecoverySucceeded | RecoveryFailed | RecoveryCancelled | RecoveryRejected
-
-
-class Run(Value):
-    """A recovery that was asked for and has no end yet."""
-
-    recovery: str
-    incident: str
-    services: frozenset[str]
-
-
-class Knowledge(Value):
-    """What fails, what runs, and how each service may be mended."""
-
-    settings: PlatformSettings = PlatformSettings()
-    services: dict[str, Node] = {}
-    failing: frozenset[str] = frozenset()
-    runs: dict[str, Run] = {}
 
 
 def observe(knows: Knowledge, envelope: Envelope, now: datetime) -> Conclusion:  # noqa: C901  (one match over all that can be asked)
@@ -71,33 +62,94 @@ def observe(knows: Knowledge, envelope: Envelope, now: datetime) -> Conclusion: 
             return Conclusion(notes=[SettingsLearned(settings=settings)])
         case TopologyDeclared(services=services):
             return Conclusion(notes=[TopologyLearned(services=services)])
-        case ServiceWentDown() | ServiceLostSight():
-            return _health(knows, entity.id, envelope, failing=True)
+        case ServiceWentDown():
+            return _went_down(knows, entity.id, envelope)
+        case ServiceLostSight():
+            return _lost_sight(knows, entity.id, envelope)
         case ServiceBecameHealthy() | ServiceRetired():
-            return _health(knows, entity.id, envelope, failing=False)
+            return _became_healthy(knows, entity.id, envelope)
         case IncidentOpened(cause=cause):
-            return _begin(knows, cause, envelope)
+            return _begin(knows, entity.id, cause, envelope, f"{entity.id}:{cause}")
         case IncidentCauseChanged(cause=cause, was=was):
             return _begin_anew(knows, cause, was, envelope)
         case IncidentResolved():
-            return _cancel_waiting(knows, envelope)
+            return _resolved(knows, envelope)
         case RecoveryPlanned(incident=incident, mode=mode):
-            return _planned(incident, mode, envelope)
+            return _planned(knows, incident, mode, envelope)
+        case RecoveryStepActed(verify_until=as_of):
+            return _acted(knows, as_of, envelope)
         case RecoverySucceeded() | RecoveryFailed() | RecoveryCancelled() | RecoveryRejected():
             return _over(knows, event, envelope)
         case _:
             return Conclusion()
 
 
-def _health(knows: Knowledge, service: str, envelope: Envelope, *, failing: bool) -> Conclusion:
-    if (service in knows.failing) == failing:
-        return Conclusion()
-    report = ReportServiceHealth(service=service, healthy=not failing)
-    concerned = [run.recovery for run in knows.runs.values() if service in run.services]
-    return Conclusion(
-        notes=[HealthNoted(service=service, down=failing)],
-        wishes=[_to_recovery(recovery, report, envelope) for recovery in concerned],
+def _went_down(knows: Knowledge, service: str, envelope: Envelope) -> Conclusion:
+    notes: list[Note] = (
+        [] if service in knows.failing else [HealthNoted(service=service, down=True)]
     )
+    if service in knows.blind:
+        notes.append(SightRegained(service=service))
+    return _news(knows, notes, ReportServiceHealth(service=service, healthy=False), envelope)
+
+
+def _lost_sight(knows: Knowledge, service: str, envelope: Envelope) -> Conclusion:
+    """Note that nobody knows; who was down is so until it is seen otherwise."""
+    known = service in knows.failing | knows.blind
+    notes: list[Note] = [] if known else [SightLost(service=service)]
+    return _news(knows, notes, ReportSightLost(service=service), envelope)
+
+
+def _became_healthy(knows: Knowledge, service: str, envelope: Envelope) -> Conclusion:
+    notes: list[Note] = []
+    if service in knows.failing:
+        notes.append(HealthNoted(service=service, down=False))
+    if service in knows.blind:
+        notes.append(SightRegained(service=service))
+    report = ReportServiceHealth(service=service, healthy=True)
+    conclusion = _news(knows, notes, report, envelope)
+    if notes:
+        _mend_effects(reduce(evolve, notes, knows), service, envelope, conclusion)
+    return conclusion
+
+
+def _news(
+    knows: Knowledge,
+    notes: list[Note],
+    report: ReportServiceHealth | ReportSightLost,
+    envelope: Envelope,
+) -> Conclusion:
+    """Report to each recovery that has the service in its plan, where there is anything new."""
+    if not notes:
+        return Conclusion()
+    concerned = [run.recovery for run in knows.runs.values() if report.service in run.services]
+    wishes = [_to_recovery(recovery, report, envelope) for recovery in concerned]
+    return Conclusion(notes=[*notes], wishes=wishes)
+
+
+def _mend_effects(knows: Knowledge, cause: str, envelope: Envelope, conclusion: Conclusion) -> None:
+    """See to it that effects become healthy too, where a cause does so and nothing runs for it."""
+    if knows.settings.recovery_mode != "automatic":
+        return
+    for incident, known in knows.causes.items():
+        is_over = known == cause and not knows.runs_of(incident)
+        if is_over and knows.failing.intersection(dependents_of(knows.services, cause)):
+            begun = _begin(knows, incident, cause, envelope, _another(incident, cause, envelope))
+            conclusion.notes.extend(begun.notes)
+            conclusion.wishes.extend(begun.wishes)
+
+
+def _another(incident: str, cause: str, envelope: Envelope) -> str:
+    return f"{incident}:{cause}:{envelope.position.sequence}"
+
+
+def _acted(knows: Knowledge, as_of: datetime, envelope: Envelope) -> Conclusion:
+    """Say what was known when a step acted: what a recovery hears after that is newer."""
+    run = knows.runs.get(envelope.entity.id)
+    if run is None:
+        return Conclusion()
+    report = ReportKnownHealth(as_of=as_of, healthy=knows.healthy_of(sorted(run.services)))
+    return Conclusion(wishes=[_to_recovery(run.recovery, report, envelope)])
 
 
 def incident_of(recovery: str, incidents: Iterable[str]) -> str:
@@ -106,101 +158,107 @@ def incident_of(recovery: str, incidents: Iterable[str]) -> str:
     return max(names, key=len, default="")
 
 
-def _begin(knows: Knowledge, cause: str, envelope: Envelope, recovery: str = "") -> Conclusion:
+def _begin(
+    knows: Knowledge, incident: str, cause: str, envelope: Envelope, recovery: str
+) -> Conclusion:
     node = knows.services.get(cause)
     if node is None or node.recovery is None:
-        return Conclusion()
-    incident = envelope.entity.id
+        return Conclusion(notes=_left(knows, incident))
     steps = plan(knows.services, cause, node.recovery)
     services = tuple(step.service for step in steps)
-    recovery = recovery or f"{incident}:{cause}"
-    began = MendingBegan(incident=incident, recovery=recovery, services=services)
     command = StartRecovery(
         incident=incident,
         cause=cause,
         steps=steps,
         mode=knows.settings.recovery_mode,
         executor=knows.settings.executor,
-        healthy=tuple(name for name in services if name not in knows.failing),
+        healthy=knows.healthy_of(services),
         approval_seconds=knows.settings.approval_seconds,
     )
-    return Conclusion(notes=[began], wishes=[_to_recovery(began.recovery, command, envelope)])
-
-
-def plan(services: dict[str, Node], cause: str, action: RecoveryAction) -> tuple[Step, ...]:
-    """Give the steps: the cause is mended, then what needs it is waited for, in order."""
-    steps = [_step(cause, action, wait_first=False)]
-    steps.extend(
-        _step(name, services[name].recovery, wait_first=True)
-        for name in dependents_of(services, cause)[:DEPENDENTS_MAX]
+    return Conclusion(
+        notes=[
+            CauseNoted(incident=incident, cause=cause),
+            MendingBegan(incident=incident, recovery=recovery, services=services),
+        ],
+        wishes=[_to_recovery(recovery, command, envelope)],
     )
-    return tuple(steps)
 
 
-def _step(service: str, action: RecoveryAction | None, *, wait_first: bool) -> Step:
-    if action is None:
-        return Step(
-            service=service,
-            effect="none",
-            timeout_seconds=WAIT_SECONDS,
-            verify_seconds=WAIT_SECONDS,
-        )
-    return Step(
-        service=service,
-        effect=action.effect,
-        timeout_seconds=action.timeout_seconds,
-        verify_seconds=action.verify_seconds,
-        attempts_max=action.attempts_max + (1 if wait_first else 0),
-        wait_first=wait_first,
-    )
+def _left(knows: Knowledge, incident: str) -> list[Event]:
+    """Note that nothing more is to be mended for an incident."""
+    return [CauseNoted(incident=incident)] if incident in knows.causes else []
 
 
 def _begin_anew(knows: Knowledge, cause: str, was: str, envelope: Envelope) -> Conclusion:
     """Mend another cause, or the same one that failed again; what runs for the old one stops."""
     incident = envelope.entity.id
-    running = [run for run in knows.runs.values() if run.incident == incident]
-    if cause == was and running:
+    running = knows.runs_of(incident)
+    if cause == was and running:  # it hears of it, and turns back
         return Conclusion()
-    recovery = f"{incident}:{cause}:{envelope.position.sequence}"
-    conclusion = _begin(knows, cause, envelope, recovery)
-    command = CancelRecovery(by="policy:mend", reason=f"the cause is {cause}")
+    conclusion = _begin(knows, incident, cause, envelope, _another(incident, cause, envelope))
+    command = CancelRecovery(by=MYSELF, reason=f"the cause is {cause}")
     cancels = [_to_recovery(run.recovery, command, envelope) for run in running]
     return Conclusion(notes=conclusion.notes, wishes=[*cancels, *conclusion.wishes])
 
 
-def _cancel_waiting(knows: Knowledge, envelope: Envelope) -> Conclusion:
+def _resolved(knows: Knowledge, envelope: Envelope) -> Conclusion:
     """Withdraw what still waits for a person; what runs proves itself or fails."""
+    incident = envelope.entity.id
+    notes = _left(knows, incident)
     if knows.settings.recovery_mode != "approval":
-        return Conclusion()
-    command = CancelRecovery(by="policy:mend", reason="healthy again without it")
-    waiting = [run for run in knows.runs.values() if run.incident == envelope.entity.id]
-    return Conclusion(wishes=[_to_recovery(run.recovery, command, envelope) for run in waiting])
+        return Conclusion(notes=notes)
+    command = CancelRecovery(by=MYSELF, reason="healthy again without it")
+    waiting = knows.runs_of(incident)
+    wishes = [_to_recovery(run.recovery, command, envelope) for run in waiting]
+    return Conclusion(notes=notes, wishes=wishes)
 
 
-def _planned(incident: str, mode: str, envelope: Envelope) -> Conclusion:
+def _planned(knows: Knowledge, incident: str, mode: str, envelope: Envelope) -> Conclusion:
     recovery = envelope.entity.id
     shadow = mode == "shadow"
     command = NoteRecovery(recovery=recovery, outcome="shadow" if shadow else "")
-    notes = [MendingEnded(recovery=recovery)] if shadow else []
-    return Conclusion(notes=[*notes], wishes=[_to_incident(incident, command, envelope)])
+    over = [MendingEnded(recovery=recovery), *_left(knows, incident)]
+    return Conclusion(
+        notes=over if shadow else [], wishes=[_to_incident(incident, command, envelope)]
+    )
 
 
 def _over(knows: Knowledge, event: Over, envelope: Envelope) -> Conclusion:
+    """Note how it ended. Where its cause is down by now, and no person has it, mend that again."""
     recovery = envelope.entity.id
     run = knows.runs.get(recovery)
     if run is None:
         return Conclusion()
     outcome = type(event).__name__.removeprefix("Recovery").lower()
     command = NoteRecovery(recovery=recovery, outcome=outcome)
-    return Conclusion(
-        notes=[MendingEnded(recovery=recovery)],
-        wishes=[_to_incident(run.incident, command, envelope)],
-    )
+    ended = MendingEnded(recovery=recovery)
+    notes: list[Event] = [ended]
+    wishes = [_to_incident(run.incident, command, envelope)]
+    knows = evolve(knows, ended)
+    cause = knows.causes.get(run.incident, "")
+    if knows.runs_of(run.incident) or isinstance(event, RecoveryFailed):
+        pass  # another one mends it, or its attempts are used up and people know
+    elif not (isinstance(event, RecoverySucceeded) or _is_withdrawn(event)):
+        notes.extend(_left(knows, run.incident))
+    elif cause in knows.failing:
+        another = _another(run.incident, cause, envelope)
+        begun = _begin(knows, run.incident, cause, envelope, another)
+        notes.extend(begun.notes)
+        wishes.extend(begun.wishes)
+    return Conclusion(notes=notes, wishes=wishes)
+
+
+def _is_withdrawn(event: Over) -> bool:
+    return isinstance(event, RecoveryCancelled) and event.by == MYSELF
 
 
 def _to_recovery(
     recovery: str,
-    command: StartRecovery | CancelRecovery | ReportServiceHealth,
+    command: StartRecovery
+    | CancelRecovery
+    | ReportServiceHealth
+    | ReportSightLost
+    | ReportKnownHealth,
     envelope: Envelope,
 ) -> Wish:
     origin = envelope.origin
@@ -212,26 +270,6 @@ def _to_incident(incident: str, command: NoteRecovery, envelope: Envelope) -> Wi
     origin = envelope.origin
     target = EntityAddress("incident", incident)
     return Wish(target, command, envelope.id, origin.correlation_id, origin.time)
-
-
-def evolve(knows: Knowledge, note: Note) -> Knowledge:
-    """Give what is known after a note."""
-    match note:
-        case SettingsLearned(settings=settings):
-            return knows.model_copy(update={"settings": settings})
-        case TopologyLearned(services=services):
-            return knows.model_copy(update={"services": services})
-        case HealthNoted(service=service, down=True):
-            return knows.model_copy(update={"failing": knows.failing | {service}})
-        case HealthNoted(service=service):
-            return knows.model_copy(update={"failing": knows.failing - {service}})
-        case MendingBegan(recovery=recovery, incident=incident, services=services):
-            run = Run(recovery=recovery, incident=incident, services=frozenset(services))
-            return knows.model_copy(update={"runs": {**knows.runs, recovery: run}})
-        case MendingEnded(recovery=recovery):
-            left = {name: run for name, run in knows.runs.items() if name != recovery}
-            return knows.model_copy(update={"runs": left})
-    assert_never(note)
 
 
 MEND: Policy[Knowledge] = Policy(
@@ -248,6 +286,7 @@ MEND: Policy[Knowledge] = Policy(
         IncidentCauseChanged,
         IncidentResolved,
         RecoveryPlanned,
+        RecoveryStepActed,
         *Over.__args__,
     ),
     notes=Note.__args__,

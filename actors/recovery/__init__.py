@@ -12,7 +12,9 @@ from actors.recovery.commands import (
     ApproveRecovery,
     CancelRecovery,
     RejectRecovery,
+    ReportKnownHealth,
     ReportServiceHealth,
+    ReportSightLost,
     StartRecovery,
 )
 from actors.recovery.decide import decide
@@ -27,7 +29,9 @@ __all__ = [
     "CancelRecovery",
     "Recovery",
     "RejectRecovery",
+    "ReportKnownHealth",
     "ReportServiceHealth",
+    "ReportSightLost",
     "StartRecovery",
 ]
 
@@ -52,13 +56,15 @@ RECOVERY: Decider[Recovery] = Decider(
     kind="recovery",
     initial=Unplanned(),
     states=TypeAdapter(Recovery),
-    state_version=1,
+    state_version=2,
     commands=(
         StartRecovery,
         ApproveRecovery,
         RejectRecovery,
         CancelRecovery,
         ReportServiceHealth,
+        ReportSightLost,
+        ReportKnownHealth,
         ReportEffect,
         ReportProgress,
     ),

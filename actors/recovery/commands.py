@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from actors.base import Command
 from events.base import PositiveSeconds
@@ -47,3 +47,19 @@ class ReportServiceHealth(Command):
 
     service: str
     healthy: bool
+
+
+class ReportSightLost(Command):
+    """Nobody knows any more how a service of the plan is: neither healthy nor down."""
+
+    service: str
+
+
+class ReportKnownHealth(Command):
+    """Which services of the plan were healthy, in the order of the log, when a step acted.
+
+    `as_of` is the `verify_until` that the act named. What is reported after this is newer than it.
+    """
+
+    as_of: AwareDatetime
+    healthy: tuple[str, ...]

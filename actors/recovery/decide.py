@@ -10,7 +10,9 @@ from actors.recovery.commands import (
     ApproveRecovery,
     CancelRecovery,
     RejectRecovery,
+    ReportKnownHealth,
     ReportServiceHealth,
+    ReportSightLost,
     StartRecovery,
 )
 from actors.recovery.evolve import evolve
@@ -22,6 +24,7 @@ from actors.recovery.states import (
     Ended,
     Plan,
     Recovery,
+    Running,
     Unplanned,
     Verifying,
 )
@@ -61,7 +64,7 @@ def decide(state: Recovery, command: Command, now: datetime) -> Decision:
     return events
 
 
-def _decide_command(state: Recovery, command: Command, now: datetime) -> Decision:  # noqa: C901  (one match over all that can be asked)
+def _decide_command(state: Recovery, command: Command, now: datetime) -> Decision:  # noqa: C901, PLR0912  (one match over all that can be asked)
     match state, command:
         case _, Tick():
             return _tick(state, now)
@@ -87,6 +90,10 @@ def _decide_command(state: Recovery, command: Command, now: datetime) -> Decisio
             return _cancel(state, wish)
         case _, ReportServiceHealth(service=service, healthy=healthy):
             return _reported(state, service, healthy=healthy)
+        case _, ReportSightLost(service=service):
+            return _unseen(state, service)
+        case _, ReportKnownHealth() as report:
+            return _known(state, report)
         case _:
             return Declined(f"a recovery does not know {type(command).__name__}")
 
@@ -110,8 +117,7 @@ def _tick(state: Recovery, now: datetime) -> list[Event]:
         case Awaiting(until=until) if until is not None and now >= until:
             return [RecoveryRejected(by="nobody", reason="nobody answered in time")]
         case Verifying(verify_until=until, step=step, plan=plan) if now >= until:
-            service = plan.steps[step].service
-            return [RecoveryStepFailed(step=step, reason=f"{service} is not healthy in time")]
+            return [_proven_or_failed(plan, step)]
         case _:
             return [unknown(intent) for intent in state.intents.overdue(now)]
 
@@ -129,28 +135,75 @@ def _cancel(state: Recovery, wish: CancelRecovery) -> Decision:
             return Declined("the recovery does not run")
 
 
+def _proven_or_failed(plan: Plan, step: int) -> Event:
+    """Give what the end of a step's time makes of it.
+
+    Who was healthy when it was acted on, and was never seen otherwise until now, is proven: no
+    check has anything new to report of it.
+    """
+    service = plan.steps[step].service
+    if service in plan.healthy:
+        return RecoveryStepVerified(step=step, service=service)
+    return RecoveryStepFailed(step=step, reason=f"{service} is not healthy in time")
+
+
 def _reported(state: Recovery, service: str, *, healthy: bool) -> Decision:
     if isinstance(state, Unplanned | Ended):
         return Declined("the recovery does not run")
-    known = service in state.plan.healthy
-    if known == healthy:
+    if service in state.plan.awaited:
+        return []  # it is of before the act: what was known as of that is on its way
+    if (service in state.plan.healthy) == healthy:
         return []
-    return [RecoveryServiceReported(service=service, healthy=healthy)]
+    reported = RecoveryServiceReported(service=service, healthy=healthy)
+    return [reported, *_proof(state, service)] if healthy else [reported]
+
+
+def _proof(state: Recovery, service: str) -> list[Event]:
+    if isinstance(state, Verifying) and state.plan.steps[state.step].service == service:
+        return [RecoveryStepVerified(step=state.step, service=service)]
+    return []
+
+
+def _unseen(state: Recovery, service: str) -> Decision:
+    """Believe a service no more that is still to be proven; a proof outlives what nobody sees."""
+    if isinstance(state, Running):
+        services = [step.service for step in state.plan.steps]
+        if service in services[: state.step] and service not in services[state.step :]:
+            return []
+    return _reported(state, service, healthy=False)
+
+
+def _known(state: Recovery, report: ReportKnownHealth) -> Decision:
+    """Learn how a service was when it was acted on: that is no proof yet, but where it waits."""
+    if isinstance(state, Unplanned | Ended):
+        return Declined("the recovery does not run")
+    if not isinstance(state, Verifying):
+        return []
+    step = state.plan.steps[state.step]
+    if state.plan.awaited.get(step.service) != report.as_of:
+        return []
+    healthy = step.service in report.healthy
+    reported = RecoveryServiceReported(service=step.service, healthy=healthy)
+    only_waits = _waits(step, state.attempt)
+    return [reported, *_proof(state, step.service)] if healthy and only_waits else [reported]
 
 
 def _follow(state: Recovery, now: datetime) -> list[Event]:
     """Give what follows at once from a state that nobody has to wait in."""
     match state:
-        case Verifying(plan=plan, step=step) if plan.steps[step].service in plan.healthy:
-            return [RecoveryStepVerified(step=step, service=plan.steps[step].service)]
         case Acted():
             return [_after_acted(state, now)]
+        case Verifying(plan=plan, step=step) | Between(plan=plan, step=step) if (
+            again := plan.failed_again(step)
+        ) is not None:
+            reason = f"{plan.steps[again].service} is down again"
+            return [RecoveryStepFailed(step=again, reason=reason)]
         case Between(plan=plan, step=step) if step >= len(plan.steps):
             return [_succeeded(plan, now)]
         case Between(plan=plan, step=step) if plan.steps[step].service in plan.healthy:
             return [RecoveryStepVerified(step=step, service=plan.steps[step].service)]
-        case Between(plan=plan, step=step, attempt=attempt):
-            return _begin(state, plan.steps[step], step, attempt + 1, now)
+        case Between():
+            return _begin(state, now)
         case _:
             return []
 
@@ -160,14 +213,26 @@ def _succeeded(plan: Plan, now: datetime) -> RecoverySucceeded:
     return RecoverySucceeded(took_seconds=took_seconds)
 
 
-def _begin(state: Between, step: Step, index: int, attempt: int, now: datetime) -> list[Event]:
+def _begin(state: Between, now: datetime) -> list[Event]:
+    """Begin a step, or its next attempt.
+
+    One that failed again may wait again; it never acts more often than it may at all.
+    """
+    index, step = state.step, state.plan.steps[state.step]
+    tries = state.plan.tries.get(index, 0)
+    attempt = 1 if state.attempt == 0 and _waits(step, 1) else tries + 1
     if attempt > step.attempts_max:
-        return [RecoveryFailed(reason=f"{step.service} is not healthy after {attempt - 1} tries")]
+        return [RecoveryFailed(reason=f"{step.service} is not healthy after {tries} tries")]
     began = RecoveryStepBegan(step=index, service=step.service, attempt=attempt)
-    if step.effect == "none" or (step.wait_first and attempt == 1):
+    if _waits(step, attempt):
         until = now + timedelta(seconds=step.verify_seconds)
         return [began, RecoveryStepActed(step=index, verify_until=until, detail="waiting")]
     return [began, _intended(state, step, attempt, now)]
+
+
+def _waits(step: Step, attempt: int) -> bool:
+    """Say whether an attempt of a step does nothing to its service."""
+    return step.effect == "none" or (step.wait_first and attempt == 1)
 
 
 def _intended(state: Between, step: Step, attempt: int, now: datetime) -> EffectIntended:
@@ -181,13 +246,15 @@ def _intended(state: Between, step: Step, attempt: int, now: datetime) -> Effect
 
 
 def _after_acted(state: Acted, now: datetime) -> Event:
+    """Let the checks speak where it was done, or where they say that it was not needed."""
     step = state.plan.steps[state.step]
     if state.cancelled_by:
         return RecoveryCancelled(by=state.cancelled_by, reason=f"{state.end}: {state.detail}")
-    if state.end == "succeeded":
-        until = now + timedelta(seconds=step.verify_seconds)
-        return RecoveryStepActed(step=state.step, verify_until=until, detail=state.detail)
     if state.end == "unknown" and step.effect not in REPEATABLE:
         reason = f"nobody knows whether {step.effect} on {step.service} happened; look yourself"
         return RecoveryFailed(reason=reason, outcome_unknown=True)
-    return RecoveryStepFailed(step=state.step, reason=f"{state.end}: {state.detail}")
+    detail = state.detail if state.end == "succeeded" else f"{state.end}: {state.detail}"
+    if state.end == "succeeded" or step.service in state.plan.healthy:
+        until = now + timedelta(seconds=step.verify_seconds)
+        return RecoveryStepActed(step=state.step, verify_until=until, detail=detail)
+    return RecoveryStepFailed(step=state.step, reason=detail)

@@ -56,13 +56,13 @@ def evolve(state: Recovery, event: RecoveryEvent | EffectEvent) -> Recovery:  # 
         case RecoveryServiceReported(service=service, healthy=healthy):
             return _after_report(state, service, healthy=healthy)
         case RecoveryStepBegan(step=step, attempt=attempt):
-            return _between(state, step, attempt)
+            return _begun(state, step, attempt)
         case RecoveryStepActed(step=step, verify_until=until):
             return _verifying(state, step, until)
         case RecoveryStepVerified(step=step):
             return _between(state, step + 1, 0)
         case RecoveryStepFailed(step=step):
-            return _between(state, step, _attempt(state))
+            return _after_failure(state, step)
         case RecoverySucceeded():
             return Ended(outcome="succeeded", intents=state.intents)
         case RecoveryFailed():
@@ -98,11 +98,12 @@ def _after_planned(event: RecoveryPlanned, intents: Intents) -> Recovery:
 def _after_report(state: Recovery, service: str, *, healthy: bool) -> Recovery:
     if isinstance(state, Unplanned | Ended):
         return state
-    old = state.plan.healthy
-    plan = state.plan.model_copy(
-        update={"healthy": old | {service} if healthy else old - {service}}
-    )
-    return state.model_copy(update={"plan": plan})
+    known = state.plan.healthy
+    changes = {
+        "healthy": known | {service} if healthy else known - {service},
+        "awaited": {name: one for name, one in state.plan.awaited.items() if name != service},
+    }
+    return state.model_copy(update={"plan": state.plan.model_copy(update=changes)})
 
 
 def _between(state: Recovery, step: int, attempt: int) -> Between:
@@ -110,15 +111,31 @@ def _between(state: Recovery, step: int, attempt: int) -> Between:
     return Between(plan=state.plan, step=step, attempt=attempt, intents=state.intents)
 
 
-def _attempt(state: Recovery) -> int:
-    assert isinstance(state, Running), "only what runs has attempts"
-    return state.attempt
+def _begun(state: Recovery, step: int, attempt: int) -> Between:
+    between = _between(state, step, attempt)
+    most = max(attempt, between.plan.tries.get(step, 0))
+    plan = between.plan.model_copy(update={"tries": {**between.plan.tries, step: most}})
+    return between.model_copy(update={"plan": plan})
+
+
+def _after_failure(state: Recovery, step: int) -> Between:
+    """Try the step again; where it is an earlier one, begin it anew, and leave this unproven."""
+    assert isinstance(state, Running), "only what runs has steps that fail"
+    if step == state.step:
+        return _between(state, step, state.attempt)
+    if isinstance(state, Verifying):
+        service = state.plan.steps[state.step].service
+        state = state.model_copy(update={"plan": state.plan.without_health_of(service)})
+    return _between(state, step, 0)
 
 
 def _verifying(state: Recovery, step: int, until: datetime) -> Verifying:
+    """Drop what was known of the service before: the proof must be newer than the act."""
     assert isinstance(state, Running), "only what runs is verified"
+    service = state.plan.steps[step].service
+    plan = state.plan.without_health_of(service)
     return Verifying(
-        plan=state.plan,
+        plan=plan.model_copy(update={"awaited": {**plan.awaited, service: until}}),
         step=step,
         attempt=state.attempt,
         verify_until=until,

@@ -13,7 +13,12 @@ from events.recovery import Step
 
 
 class Plan(Value):
-    """What is to be done, in order, and which of its services are healthy by now."""
+    """What is to be done, in order, and which of its services are healthy by now.
+
+    `tries` holds for each step the highest attempt that began. Of the services in `awaited` nobody
+    has said yet how they were when they were acted on, or waited for, with proof until then: what
+    is reported before that is older.
+    """
 
     incident: str
     cause: str
@@ -22,6 +27,23 @@ class Plan(Value):
     executor: str
     planned_at: AwareDatetime
     healthy: frozenset[str]
+    tries: dict[int, int] = {}
+    awaited: dict[str, AwareDatetime] = {}
+
+    def failed_again(self, before: int) -> int | None:
+        """Give the first step before one whose service, once proven, is known to be down again.
+
+        The service of that one itself is its own matter, also where an earlier step has it too.
+        """
+        current = self.steps[before].service if before < len(self.steps) else ""
+        for index, step in enumerate(self.steps[:before]):
+            if step.service not in self.healthy and step.service != current:
+                return index
+        return None
+
+    def without_health_of(self, service: str) -> Plan:
+        """Forget that a service is healthy."""
+        return self.model_copy(update={"healthy": self.healthy - {service}})
 
 
 class Unplanned(Value):
@@ -49,7 +71,7 @@ class Acting(Value):
 
 
 class Verifying(Value):
-    """A step's effect happened; its service's checks must prove it in time."""
+    """A step's effect happened, or it only waits; its service's checks must prove it in time."""
 
     plan: Plan
     step: int

@@ -14,10 +14,17 @@ from events.recovery import (
     RecoveryCancelled,
     RecoveryFailed,
     RecoveryPlanned,
+    RecoveryRejected,
+    RecoveryStepActed,
     RecoverySucceeded,
     Step,
 )
-from events.service import RecoveryAction, ServiceBecameHealthy, ServiceWentDown
+from events.service import (
+    RecoveryAction,
+    ServiceBecameHealthy,
+    ServiceLostSight,
+    ServiceWentDown,
+)
 from events.topology import Node, TopologyDeclared
 from tests.correlating import envelope
 from tests.deciding import NOW
@@ -55,6 +62,10 @@ class Mending:
         for name in names:
             event = ServiceWentDown(was="", since=NOW, check="", reason="", evidence=EVIDENCE)
             self.see(f"service/{name}", event)
+
+    def unseen(self, name: str) -> list[str]:
+        event = ServiceLostSight(was="", since=NOW, reason="", evidence=EVIDENCE)
+        return self.see(f"service/{name}", event)
 
     def healthy(self, name: str) -> list[str]:
         event = ServiceBecameHealthy(was="down", since=NOW, evidence=EVIDENCE)
@@ -115,6 +126,103 @@ def test_a_cause_that_fails_again_is_mended_again_unless_that_runs_still() -> No
     mending.see(RECOVERY, RecoveryFailed(reason=""))
     orders = mending.see("incident/db-1", again)
     assert orders == [f"StartRecovery recovery/db-1:db:{mending.sequence}"]
+
+
+AGAIN = IncidentCauseChanged(cause="db", was="db", reason="")
+SUCCEEDED = RecoverySucceeded(took_seconds=1)
+NOTED = "NoteRecovery incident/db-1"
+
+
+def another(mending: Mending) -> str:
+    """Name the recovery that is asked for because of what was seen last."""
+    return f"StartRecovery recovery/db-1:db:{mending.sequence}"
+
+
+def test_a_recovery_hears_what_was_known_when_it_acted_before_anything_newer() -> None:
+    mending = Mending()
+    mending.down("db", "app")
+    mending.see("incident/db-1", OPENED)
+    mending.healthy("app")
+    acted = RecoveryStepActed(step=0, verify_until=NOW)
+    assert mending.see(RECOVERY, acted) == [f"ReportKnownHealth {RECOVERY}"]
+    command = mending.wishes[0].command
+    assert (command.as_of, command.healthy) == (NOW, ("app",))
+    mending.unseen("app")
+    mending.see(RECOVERY, acted)
+    assert mending.wishes[0].command.healthy == ()
+    mending.see(RECOVERY, RecoveryFailed(reason=""))
+    assert mending.see(RECOVERY, acted) == []
+
+
+def test_who_is_not_seen_is_not_down() -> None:
+    mending = Mending()
+    mending.down("db")
+    mending.see("incident/db-1", OPENED)
+    mending.healthy("db")
+    assert mending.unseen("db") == [f"ReportSightLost {RECOVERY}"]
+    assert mending.unseen("db") == []
+    assert mending.see(RECOVERY, SUCCEEDED) == [NOTED], "nobody knows that it is down"
+    assert mending.healthy("db") == []
+    mending.down("app")
+    assert mending.see("incident/db-1", AGAIN) == [another(mending)]
+    assert mending.wishes[0].command.healthy == ("db",)
+    mending.unseen("db")
+    mending.down("db")
+    assert mending.wishes[0].command.healthy is False, "who was not seen, and then is down"
+    assert mending.unseen("db") == []
+
+
+def test_a_cause_that_failed_again_while_its_recovery_ended_is_mended_again() -> None:
+    mending = Mending()
+    mending.down("db")
+    mending.see("incident/db-1", OPENED)
+    mending.healthy("db")
+    mending.down("db")
+    assert mending.see("incident/db-1", AGAIN) == [], "what runs hears of it"
+    assert mending.see(RECOVERY, SUCCEEDED) == [NOTED, another(mending)]
+    assert mending.wishes[1].command.healthy == ("app",)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        RecoveryFailed(reason="it is not healthy after 2 tries"),
+        RecoveryCancelled(by="ann", reason="I do it myself"),
+        RecoveryRejected(by="ann", reason=""),
+    ],
+)
+def test_what_was_tried_to_the_end_or_is_left_to_a_person_is_not_begun_again(end: Event) -> None:
+    mending = Mending()
+    mending.down("db", "app")
+    mending.see("incident/db-1", OPENED)
+    assert mending.see(RECOVERY, end) == [NOTED]
+    orders = mending.healthy("db")
+    has_failed = isinstance(end, RecoveryFailed)
+    assert orders == ([another(mending)] if has_failed else []), "its effects are to be mended"
+
+
+def test_effects_are_mended_only_while_their_incident_is_open_and_nothing_runs() -> None:
+    mending = Mending()
+    mending.down("db", "app")
+    mending.see("incident/db-1", OPENED)
+    assert mending.healthy("db") == [f"ReportServiceHealth {RECOVERY}"]
+    mending.down("db")
+    mending.see(RECOVERY, RecoveryFailed(reason=""))
+    mending.see("incident/db-1", IncidentResolved(reason="it is part of another", lasted_seconds=1))
+    assert mending.healthy("db") == []
+    assert mending.knows.causes == {}
+
+
+def test_what_is_withdrawn_is_followed_by_nothing_where_another_runs() -> None:
+    mending = Mending()
+    mending.down("db", "disk")
+    mending.see("incident/db-1", OPENED)
+    mending.see("incident/db-1", IncidentCauseChanged(cause="disk", was="db", reason=""))
+    withdrawn = RecoveryCancelled(by="policy:mend", reason="the cause is disk")
+    assert mending.see(RECOVERY, withdrawn) == [NOTED]
+    changed = IncidentCauseChanged(cause="app", was="disk", reason="")
+    mending.see("incident/db-1", changed)
+    assert mending.knows.causes == {}, "nobody can mend the app"
 
 
 @pytest.mark.parametrize(

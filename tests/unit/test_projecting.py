@@ -25,6 +25,7 @@ from events.incident import IncidentCauseChanged, IncidentMemberRecovered, Incid
 from events.recovery import (
     RecoveryFailed,
     RecoveryPlanned,
+    RecoveryStepActed,
     RecoveryStepBegan,
     RecoveryStepFailed,
     Step,
@@ -161,6 +162,21 @@ def test_a_recovery_that_fails_says_at_which_step(rows: Rows) -> None:
     rows.happen("recovery/a", RecoveryFailed(reason="step 1", outcome_unknown=True))
     assert rows.only(STEPS, "state", "attempt", "detail") == ("failed", 2, "still down")
     assert rows.only(RECOVERIES, "state", "outcome_unknown") == ("failed", True)
+
+
+def test_a_step_waits_again_where_one_before_it_failed_again(rows: Rows) -> None:
+    steps = tuple(
+        Step(service=name, effect="process.restart", timeout_seconds=1, verify_seconds=1)
+        for name in ("db", "app")
+    )
+    planned = RecoveryPlanned(
+        incident="one", cause="db", steps=steps, mode="automatic", executor="e", planned_at=EPOCH
+    )
+    acted = RecoveryStepActed(step=1, verify_until=EPOCH)
+    rows.happen("recovery/a", planned, RecoveryStepBegan(step=1, service="app", attempt=1), acted)
+    assert [row["state"] for row in rows.of(STEPS)] == ["waiting", "proving"]
+    rows.happen("recovery/a", RecoveryStepFailed(step=0, reason="db is down again"))
+    assert [row["state"] for row in rows.of(STEPS)] == ["failed", "waiting"]
 
 
 def test_a_recovery_in_shadow_is_over_when_it_is_said(rows: Rows) -> None:

@@ -2,42 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from pydantic import ValidationError
 
 from actors.base import Tick
-from actors.intents import ReportEffect, ReportProgress
+from actors.intents import ReportProgress
 from actors.recovery import (
     RECOVERY,
     ApproveRecovery,
     CancelRecovery,
     RejectRecovery,
-    ReportServiceHealth,
-    StartRecovery,
 )
 from events.effect import EffectIntended
-from events.recovery import RecoveryFailed, RecoveryRejected, Step
+from events.recovery import RecoveryFailed, RecoveryRejected
 from tests.deciding import Story, later
-
-
-def step(service: str, **changes: Any) -> Step:
-    given = {"effect": "process.restart", "timeout_seconds": 10.0, "verify_seconds": 20.0}
-    return Step.model_validate({"service": service, **given, **changes})
-
-
-def start(*steps: Step, **changes: Any) -> StartRecovery:
-    given = {"incident": "i", "cause": "db", "steps": steps, "mode": "automatic", "executor": "x"}
-    return StartRecovery.model_validate({**given, **changes})
-
-
-def report(outcome: str, number: int = 1) -> ReportEffect:
-    return ReportEffect.model_validate({"number": number, "outcome": outcome, "detail": "test"})
-
-
-def healthy(service: str, *, is_healthy: bool = True) -> ReportServiceHealth:
-    return ReportServiceHealth(service=service, healthy=is_healthy)
+from tests.recovering import healthy, known, report, start, step
 
 
 def test_the_cause_is_mended_then_each_effect_is_proven_in_order() -> None:
@@ -46,12 +25,14 @@ def test_the_cause_is_mended_then_each_effect_is_proven_in_order() -> None:
     began = ["RecoveryPlanned", "RecoveryStepBegan", "EffectIntended"]
     assert story.names(start(step("db"), app)) == began
     assert story.names(report("succeeded")) == ["EffectSucceeded", "RecoveryStepActed"]
+    assert story.names(known(story)) == ["RecoveryServiceReported"]
     assert story.names(healthy("db")) == [
         "RecoveryServiceReported",
         "RecoveryStepVerified",
         "RecoveryStepBegan",
         "RecoveryStepActed",
     ]
+    story.give(known(story))
     assert story.names(healthy("app"), 5) == [
         "RecoveryServiceReported",
         "RecoveryStepVerified",
