@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -30,6 +31,7 @@ from standfast.cli.terminal import (
     state_text,
 )
 from standfast.cli.work import speaking
+from standfast.freshness import Freshness, FreshnessReader
 from standfast.running import ProcessState, processes_of, supervisor_pid
 from standfast.runtime import Situation
 
@@ -43,12 +45,16 @@ SHOWN_MAX = 200
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """All of it, of one moment. `processes` are those of Standfast itself."""
+    """All of it, of one moment. `processes` are those of Standfast itself.
+
+    `services` are as they are known to be: rows that may be old say nothing of now.
+    """
 
     platform: str
     url: str
     running: bool
     sequence: int
+    freshness: Freshness
     services: list[Row]
     incidents: list[Row]
     alerts: list[Row]
@@ -76,7 +82,8 @@ def register(app: typer.Typer) -> None:
 def status(state_dir: StateOption = None, json: JsonOption = False) -> None:  # noqa: FBT002
     """Say what stands and what does not: services, incidents, alerts, Standfast's processes.
 
-    It reads the projections, so it answers too while Standfast does not run, and says so.
+    It reads the projections, and what watchdog and prober know besides, so it answers too while
+    the log does not, or Standfast does not run, and says so: what was healthy is NO DATA then.
     Exit code: 0, or 1 while a critical service is down.
 
     Example: [bold]standfast status --json | jq .state[/]
@@ -98,15 +105,18 @@ def read_status(directory: StateDirectory) -> Status:
     path = sqlite_path(url)
     if path is not None and not path.exists():
         raise NotReadyError(f"there are no projections yet: {path} is missing")
+    running = supervisor_pid(directory) is not None
+    freshness = FreshnessReader(directory).read(datetime.now(UTC), running=running)
     reading = Reading(url)
     try:
         with reading.moment() as connection:
             return Status(
                 platform=situation.runtime.platform,
                 url=situation.runtime.web_url,
-                running=supervisor_pid(directory) is not None,
+                running=running,
                 sequence=min((s.sequence for s in projection_states(connection)), default=0),
-                services=services(connection),
+                freshness=freshness,
+                services=_worst_first(freshness.of(services(connection))),
                 incidents=incidents(connection, "open"),
                 alerts=[r for r in alerts(connection) if r["state"] != "resolved"],
                 recoveries=[r for r in recoveries(connection) if r["ended"] is None],
@@ -117,6 +127,10 @@ def read_status(directory: StateDirectory) -> Status:
         reading.close()
 
 
+def _worst_first(rows: list[Row]) -> list[Row]:
+    return sorted(rows, key=lambda row: WORSE.index(row["state"]) if row["state"] in WORSE else 9)
+
+
 def _as_json(found: Status) -> dict[str, Any]:
     return {
         "state": found.state,
@@ -124,6 +138,9 @@ def _as_json(found: Status) -> dict[str, Any]:
         "running": found.running,
         "url": found.url,
         "sequence": found.sequence,
+        "stale": list(found.freshness.reasons),
+        "as_of": found.freshness.as_of or None,
+        "told_without_log": [one.model_dump(mode="json") for one in found.freshness.pages],
         "critical_down": found.critical_down,
         "services": [{"name": row["id"], **row} for row in found.services],
         "incidents": found.incidents,
@@ -136,9 +153,10 @@ def _as_json(found: Status) -> dict[str, Any]:
 
 def _show(found: Status) -> None:
     runs = f"runs, {plain(found.url)}" if found.running else "[yellow]does not run[/]"
-    say(f"{plain(found.platform)} is {state_text(found.state)}; Standfast {runs}")
-    if not found.running:
-        say(f"[dim]as of sequence {found.sequence}; `standfast up` starts it[/]")
+    platform, state = plain(found.platform), state_text(found.state)
+    how = f"nobody knows how {platform} is: {state}" if found.state == "no data" else ""
+    say(f"{how or f'{platform} is {state}'}; Standfast {runs}")
+    _show_freshness(found)
     _show_services(found.services)
     for row in found.incidents:
         effects = ", ".join(effect["service"] for effect in row["effects"]) or "nothing else"
@@ -158,6 +176,20 @@ def _show(found: Status) -> None:
     lost = [one.name for one in found.processes if one.state != "running"]
     if found.running and lost:
         say(f"[yellow]these processes of Standfast do not run: {', '.join(lost)}[/]")
+
+
+def _show_freshness(found: Status) -> None:
+    """Say what makes it less than it seems, and who was told without the log."""
+    for reason in found.freshness.reasons:
+        if found.running:
+            say(f"[yellow]{plain(reason)}; see `standfast doctor`[/]")
+    if as_of := found.freshness.as_of:
+        say(f"[yellow]what follows is as of {as_of}[/]")
+    if not found.running:
+        say(f"[dim]as of sequence {found.sequence}; `standfast up` starts it[/]")
+    for page in found.freshness.pages:
+        heard = ", ".join(page.heard) or "nobody yet"
+        say(f"{state_text('firing')} {plain(f'{page.alert} {page.summary}; told {heard}')}")
 
 
 def _show_recovery(row: Row) -> None:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from events.build import build_id
 from standfast.config.apply import EXECUTOR
+from standfast.freshness import FreshnessReader
 from standfast.roles.executor import ExecutorProcess, ExecutorSettings
 from standfast.runtime import NotRunningError, Situation
 from standfast.web.access import Scope, Token
-from standfast.web.serving import Web, WebSettings
+from standfast.web.serving import Web, WebSettings, utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -46,6 +47,7 @@ def web_settings(situation: Situation) -> WebSettings:
         except NotRunningError:
             return tuple(situation.configuration.services)
 
+    reader = FreshnessReader(situation.directory)
     return WebSettings(
         projections_url=situation.projections_url,
         host=web.address,
@@ -54,4 +56,5 @@ def web_settings(situation: Situation) -> WebSettings:
         platform=situation.runtime.platform,
         build=build_id(),
         expected_services=expected,
+        freshness=lambda: reader.read(utc_now()),
     )

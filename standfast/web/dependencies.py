@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from actors.runtime.commands import CommandClient
+from standfast.freshness import Freshness
 from standfast.web.page_cache import PageCache
 
 if TYPE_CHECKING:
@@ -30,7 +31,10 @@ def _none_expected() -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Dependencies:
-    """All that routes need. `expected_services` are the ids that the configuration names."""
+    """All that routes need. `expected_services` are the ids that the configuration names.
+
+    `freshness` gives how fresh the projections are, as of a second ago at most.
+    """
 
     reading: Reading
     window: LatencyWindow
@@ -42,6 +46,7 @@ class Dependencies:
     platform: str
     clock: Callable[[], datetime]
     expected_services: Callable[[], Collection[str]] = field(default=_none_expected)
+    freshness: Callable[[], Freshness] = Freshness
     pages: PageCache = field(default_factory=PageCache)
 
     def commands(self, identity: Identity) -> CommandClient:

@@ -100,6 +100,10 @@ class Feed:
             with suppress(NatsError, OSError):
                 await notices.unsubscribe()
 
+    def look_anew(self, reason: str) -> None:
+        """Have every page look anew, though nothing was projected."""
+        self._broadcast(message("reset", {"reason": reason}, self.sequence))
+
     def close(self) -> None:
         """End all listeners; none is taken any more."""
         self._closed = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from nats.errors import Error as NatsError
@@ -17,12 +18,17 @@ ANSWER_SECONDS = 2.0
 
 
 class LogHead:
-    """The last sequence of the log as it was last heard, None while the log is silent."""
+    """The last sequence of the log as it was last heard, None while the log is silent.
+
+    `heard` is when it last answered; `is_silent` whether it did not when it was last asked.
+    """
 
     def __init__(self, log: Log) -> None:
         """Watch a log."""
         self._log = log
         self.sequence: int | None = None
+        self.heard: datetime | None = None
+        self.is_silent = False
 
     @property
     def client(self) -> Client:
@@ -47,4 +53,7 @@ class LogHead:
                 self.sequence = await self._log.head_sequence()
         except (TimeoutError, NatsError, OSError):
             self.sequence = None
+        else:
+            self.heard = datetime.now(UTC)
+        self.is_silent = self.sequence is None
         return self.sequence

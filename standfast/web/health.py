@@ -64,7 +64,7 @@ def read_readyz(request: Request, verbose: str | None = None) -> Response:
 
 @router.get("/healthz")
 def read_healthz(request: Request) -> Response:
-    """200 while the log answers and projections can be read and are near its end."""
+    """200 while the log answers and takes commits, and projections are read and near its end."""
     parts = dependencies_of(request)
     checks = _checks(parts)
     wrong = [name for name, check in checks.items() if check != "ok"]
@@ -78,6 +78,7 @@ def read_healthz(request: Request) -> Response:
 def _checks(parts: Dependencies) -> dict[str, str]:
     """Say of each part whether it is ok, or what is wrong with it."""
     checks = {"log": "ok" if parts.head.sequence is not None else "does not answer"}
+    checks["freshness"] = "; ".join(parts.freshness().reasons) or "ok"
     try:
         with parts.reading.moment() as connection:
             states = projection_states(connection)

@@ -125,6 +125,7 @@ def read_status(request: Request) -> dict[str, Any]:
         "counts": found,
         "log": {"reachable": parts.head.sequence is not None, "sequence": parts.head.sequence},
         "projected": {"sequence": reached, "lag": _lag(parts, reached)},
+        "stale": list(parts.freshness().reasons),
         "projection_errors": sum(state.errors for state in states),
         "without_verdict": missing,
         "parked_entities": parked,

@@ -18,6 +18,7 @@ from projections.reading import (
     projection_states,
     services,
 )
+from standfast.freshness import Freshness
 from standfast.web.access import COOKIE, Scope
 from standfast.web.dependencies import Dependencies, dependencies_of, identity_of
 from standfast.web.guard import session_cookie, too_large
@@ -43,17 +44,18 @@ def overview(request: Request, q: Annotated[str, Query(max_length=200)] = "") ->
     """How everything is, what failed, who was told."""
     parts = dependencies_of(request)
     common = _common(request)
-    key = (q, *common.values())
-    return HTMLResponse(parts.pages.get(key, lambda: _overview(parts, common, q)))
+    freshness = parts.freshness()
+    key = (q, freshness, *common.values())
+    return HTMLResponse(parts.pages.get(key, lambda: _overview(parts, freshness, common, q)))
 
 
-def _overview(parts: Dependencies, common: dict[str, Any], q: str) -> bytes:
+def _overview(parts: Dependencies, freshness: Freshness, common: dict[str, Any], q: str) -> bytes:
     with parts.reading.moment() as connection:
-        rows = services(connection)
+        rows = freshness.of(services(connection))
         found = [whole(connection, row) for row in incidents(connection, limit=INCIDENTS_MAX)]
         told = notifications(connection, TOLD_MAX)
         fired = alerts(connection, limit=TOLD_MAX)
-        warnings = _warnings(parts, connection)
+        warnings = [*_stale(freshness), *_left_out(connection)]
     known = {row["id"]: row for row in rows}
     chosen = [r for r in rows if q.lower() in f"{r['id']} {r['title']}".lower()]
     page = render(
@@ -94,16 +96,20 @@ def _common(request: Request) -> dict[str, Any]:
     }
 
 
-def _warnings(parts: Dependencies, connection: Connection) -> list[str]:
-    """Say what makes the page less than it seems."""
-    states = projection_states(connection)
-    errors = sum(state.errors for state in states)
-    found = []
-    if parts.head.sequence is None:
-        found.append("The log does not answer: what you see may be old.")
-    if errors:
-        found.append(f"{errors} events could not be taken in; /api/projections says which.")
-    return found
+def _stale(freshness: Freshness) -> list[str]:
+    """Say why the page may be old, and who was told of what without the log."""
+    as_of = f"; what you see is as of {freshness.as_of}" if freshness.as_of else ""
+    reasons = [f"{one[0].upper()}{one[1:]}{as_of}." for one in freshness.reasons]
+    return reasons + [
+        f"{page.summary} (told {', '.join(page.heard) or 'nobody yet'})" for page in freshness.pages
+    ]
+
+
+def _left_out(connection: Connection) -> list[str]:
+    errors = sum(state.errors for state in projection_states(connection))
+    if not errors:
+        return []
+    return [f"{errors} events could not be taken in; /api/projections says which."]
 
 
 @router.get("/incidents/{name:path}")
@@ -133,8 +139,9 @@ def service_page(request: Request, name: Id) -> Response:
     """One service: its probes, its settings, its incidents, and why it is as it is."""
     parts = dependencies_of(request)
     with parts.reading.moment() as connection:
-        row = found_service(connection, name)
-        known = {s["id"]: s for s in services(connection, retired=True)}
+        freshness = parts.freshness()
+        (row,) = freshness.of([found_service(connection, name)])
+        known = {s["id"]: s for s in freshness.of(services(connection, retired=True))}
         found = [
             incident
             for incident in incidents(connection, limit=100)

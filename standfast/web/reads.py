@@ -41,7 +41,7 @@ def read_services(
     """All services: name, address, title, state, since, reason, last probes, what they need."""
     parts = dependencies_of(request)
     with parts.reading.moment() as connection:
-        rows = services(connection, retired=retired)
+        rows = parts.freshness().of(services(connection, retired=retired))
     return {"services": [service_json(row, parts.window) for row in rows]}
 
 
@@ -50,7 +50,7 @@ def read_service(request: Request, name: Id) -> dict[str, Any]:
     """One service, with the probes of each of its checks and its last incidents."""
     parts = dependencies_of(request)
     with parts.reading.moment() as connection:
-        row = found_service(connection, name)
+        (row,) = parts.freshness().of([found_service(connection, name)])
     checks = {
         check: points_json(parts.window.points(name, check)) for check in parts.window.checks(name)
     }

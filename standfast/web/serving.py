@@ -16,6 +16,7 @@ from events.telemetry_log import HEARTBEAT, PROBE, TelemetryReader
 from projections.heartbeat import HeartbeatWindow
 from projections.latency import LatencyWindow
 from projections.reading import Reading
+from standfast.freshness import Freshness
 from standfast.web.access import Access, Token
 from standfast.web.api import create_app
 from standfast.web.dependencies import Dependencies
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from events.log import Log
 
 REFILL = timedelta(minutes=10)
+FRESHNESS_SECONDS = 1.0
 CLOSE_SECONDS = 2
 CONNECTIONS_MAX = 1_000
 KEEP_ALIVE_SECONDS = 30
@@ -35,7 +37,10 @@ KEEP_ALIVE_SECONDS = 30
 
 @dataclass(frozen=True, slots=True)
 class WebSettings:
-    """Where to listen, who may ask, and what is shown of the platform."""
+    """Where to listen, who may ask, and what is shown of the platform.
+
+    `freshness` reads how fresh the projections are; it may take a moment.
+    """
 
     projections_url: str
     host: str = "127.0.0.1"
@@ -44,6 +49,7 @@ class WebSettings:
     platform: str = "platform"
     build: str = "unknown"
     expected_services: Callable[[], Collection[str]] = tuple
+    freshness: Callable[[], Freshness] = Freshness
 
 
 def utc_now() -> datetime:
@@ -72,6 +78,7 @@ class Web:
         self._heartbeats = HeartbeatWindow()
         self._feed = Feed(self._reading, self._window)
         self._head = LogHead(log)
+        self._freshness = Freshness()
         self._server = _Server(self._configuration())
 
     @property
@@ -119,6 +126,7 @@ class Web:
             platform=settings.platform,
             clock=utc_now,
             expected_services=settings.expected_services,
+            freshness=lambda: self._freshness,
         )
 
     def _configuration(self) -> uvicorn.Config:
@@ -141,6 +149,7 @@ class Web:
             asyncio.create_task(self._feed.run(self._log.client)),
             asyncio.create_task(self._head.watch()),
             asyncio.create_task(self._read_telemetry()),
+            asyncio.create_task(self._keep_fresh()),
         ]
         try:
             yield
@@ -148,6 +157,17 @@ class Web:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _keep_fresh(self) -> None:
+        """Look how fresh all is; when that turns, every open page looks anew."""
+        while True:
+            found = await asyncio.to_thread(self._settings.freshness)
+            if self._head.is_silent and not found.reasons:
+                found = found.because("the log does not answer", self._head.heard)
+            if found != self._freshness:
+                self._freshness = found
+                self._feed.look_anew("how fresh all is has changed")
+            await asyncio.sleep(FRESHNESS_SECONDS)
 
     async def _read_telemetry(self) -> None:
         """Fill the windows from the last minutes, then from what comes."""

@@ -7,11 +7,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from events.service import ServiceConfigured, ServiceSettings, TcpCheck
+from standfast.freshness import Freshness
+from standfast.watchdog.status import OpenPage
+from tests.fixtures.web import running_platform
+from tests.history import EPOCH
 from tests.story import NEEDS, Outage, become_healthy, configure, outage, steady
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from playwright.async_api import Browser, Page
 
+    from events.log import Log
     from tests.fixtures.web import Platform
 
 WAIT_MILLISECONDS = 15_000
@@ -57,6 +64,32 @@ async def test_a_failure_shows_on_the_open_page_without_reload(
     assert await page.evaluate("window.notReloaded") is True
     assert await page.locator("#news").inner_text()
     assert faults == []
+
+
+async def test_an_open_page_is_not_green_while_nobody_knows(
+    log: Log, tmp_path: Path, browser: Browser
+) -> None:
+    page_open = OpenPage(
+        alert="LogAway", summary="the log of demo takes nothing", opened=EPOCH, heard=("team",)
+    )
+    away = Freshness(pages=(page_open,)).because("the log takes nothing: it is full", EPOCH)
+    now = [Freshness()]
+    async with running_platform(log, tmp_path, freshness=lambda: now[0]) as platform:
+        await steady(platform.recorder)
+        await platform.projected()
+        for scheme in ("light", "dark"):
+            page = await open_page(browser, platform.url, color_scheme=scheme)
+            await page.get_by_role("heading", name="All 3 services are healthy").wait_for()
+            await page.get_by_text("live", exact=True).wait_for()
+            now[0] = away
+            await page.get_by_role("heading", name="Nobody knows how").wait_for()
+            assert await page.locator(".service-good").count() == 0
+            warned = await page.locator(".warning").all_inner_texts()
+            assert "The log takes nothing: it is full; what you see is as of" in warned[0]
+            assert "takes nothing (told team)" in warned[1]
+            assert await page.evaluate(CONTRAST) == []
+            now[0] = Freshness()
+            await page.get_by_role("heading", name="All 3 services are healthy").wait_for()
 
 
 async def test_probes_are_drawn_as_they_come(platform: Platform, browser: Browser) -> None:

@@ -42,11 +42,12 @@ async def test_status_is_read_from_the_projections(history: Stand) -> None:
     ran, shown = await gather(history.run("status", "--json"), history.run("status"))
     assert ran.code == 0, ran
     status = ran.json
-    assert (status["state"], status["running"]) == ("healthy", False)
-    assert {one["name"]: one["state"] for one in status["services"]} == {
-        DATABASE: "healthy",
-        APP: "healthy",
+    assert (status["state"], status["running"]) == ("no data", False)
+    assert {one["name"]: (one["state"], one["reason"]) for one in status["services"]} == {
+        DATABASE: ("no data", "it was healthy"),
+        APP: ("no data", "it was healthy"),
     }
+    assert "nobody knows how demo is" in shown.out
     assert (status["incidents"], status["alerts"], status["parked"]) == ([], [], [])
     assert {one["state"] for one in status["processes"]} == {"ended"}
     assert "does not run" in shown.out

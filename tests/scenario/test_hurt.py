@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import time
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
 from events.log import Log
@@ -147,6 +149,7 @@ async def test_a_service_that_is_killed_while_the_log_is_frozen_is_told_and_writ
         doctor = " ".join((await standing.run("doctor", code=1)).split())
         assert f"kill -CONT {standing.pid_of('log')}" in doctor
         assert "its server does not answer: it is stopped, or hangs" in doctor
+        await _says_what_it_does_not_know(standing)
     await until(lambda: receiver.told(LOG) == ["firing", "resolved"], 30)
     await standing.wait_for("/api/incidents?limit=10", lambda one: len(one["incidents"]) == 1)
     down = [one for one in await facts_of(standing, "service", "db") if one["sequence"] > before]
@@ -164,6 +167,24 @@ async def test_a_service_that_is_killed_while_the_log_is_frozen_is_told_and_writ
     assert (await since(standing, "alert", "ServiceDown:db", before)).count("alert.heard") == 1
     assert receiver.told(DOWN) == ["firing", "resolved"]
     await standing.run("verify")
+
+
+async def _says_what_it_does_not_know(standing: Standing) -> None:
+    """No view is green: what is known to be down is down, of the rest nobody knows."""
+    ended = await standing.run_to_end("status", "--json")
+    status = json.loads(ended.output)
+    assert (ended.returncode, status["critical_down"]) == (1, ["app", "db"])
+    states = {one["name"]: one["state"] for one in status["services"]}
+    assert states == {"db": "down", "app": "down", "other": "no data"}
+    assert "the log takes nothing since" in await standing.run("status", code=1)
+    async with httpx.AsyncClient(timeout=5.0) as client:
+        health = await client.get(standing.url("/healthz"))
+        assert (health.status_code, health.json()["checks"]["log"]) == (503, "does not answer")
+        assert "the log takes nothing" in health.json()["checks"]["freshness"]
+        page = (await client.get(standing.url("/"))).text
+    assert "are down" in page
+    assert "what you see is as of" in page
+    assert "The log takes nothing since" in page
 
 
 async def test_what_failed_and_recovered_without_the_log_is_told_and_written_whole(
