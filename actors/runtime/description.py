@@ -25,7 +25,10 @@ ANSWER_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """A host and its entities, as it answered; `entities` is empty where it did not."""
+    """A host and its entities, as it answered; `entities` is empty where it did not.
+
+    `replayed` is how many commits it has read one by one to know its buckets.
+    """
 
     name: str
     answered: bool
@@ -38,6 +41,7 @@ class Described:
     entity_count: int = 0
     parked: tuple[str, ...] = ()
     refused_seconds: float = 0.0
+    replayed: int = 0
     entities: tuple[dict[str, Any], ...] = ()
 
 
@@ -54,6 +58,7 @@ def describe_host(host: Host, request: bytes) -> bytes:
         "kinds": sorted({part.kind for part in host.ownership.ranges}),
         "entity_count": len(entities),
         "refused_seconds": host.log.refused_seconds,
+        "replayed": host.store.replayed,
         "parked": [str(one.address) for one in entities if one.quarantine][:PARKED_MAX],
         "entities": [_describe(one) for one in entities[offset : offset + PAGE_MAX]],
     }

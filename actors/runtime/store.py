@@ -29,9 +29,13 @@ Entities = dict[EntityAddress, Entity]
 
 @dataclass(slots=True)
 class Store:
-    """Where hosts, replay and tests get entities from."""
+    """Where hosts, replay and tests get entities from.
+
+    `replayed` counts the commits that whole buckets were read from: what no checkpoint spared.
+    """
 
     log: Log
+    replayed: int = 0
     checkpoints: Checkpoints = field(init=False)
 
     def __post_init__(self) -> None:
@@ -88,6 +92,7 @@ class Store:
                     base = bases.get(bucket_in(message.subject))
                     if base is not None and message.sequence <= base.sequence:
                         continue
+                self.replayed += 1
                 self.fold(entities, message)
 
     async def _reread(self, entities: Entities, until: int | None) -> Entities:

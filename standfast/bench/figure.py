@@ -32,7 +32,10 @@ class Peer(Value):
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One figure. `ratio` is value to peer, of rates and of times as they are."""
+    """One figure. `ratio` is value to peer, of rates and of times as they are.
+
+    `note` says what the value does not hold, where its name could be taken for more.
+    """
 
     name: str
     value: float
@@ -40,6 +43,7 @@ class Figure:
     better: Better
     peer: Peer | None = None
     goal: Goal | None = None
+    note: str = ""
 
     @property
     def ratio(self) -> float | None:
@@ -69,6 +73,7 @@ class Figure:
             "ratio": None if self.ratio is None else round(self.ratio, 3),
             "goal": None if self.goal is None else self.goal.text(self.better),
             "met": self.met,
+            "note": self.note,
         }
 
 

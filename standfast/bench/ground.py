@@ -17,9 +17,11 @@ import psutil
 from nats.errors import Error as NatsError
 
 from actors.placement import PlaceBuckets
+from actors.runtime.commands import CommandClient, NoAnswerError
 from actors.runtime.description import ask_host
 from actors.runtime.host import PLACEMENT_ADDRESS
 from actors.runtime.solo import SoloWriter
+from actors.service import RequestProbe
 from events.commit import Author
 from events.log import Log
 from events.placement import BucketRange
@@ -34,15 +36,18 @@ if TYPE_CHECKING:
 
     from nats.aio.client import Client
 
+    from events.address import EntityAddress
+
 AUTHOR = Author("bench", "local", "bench")
 HOST = "bench-host"
 START_SECONDS = 15.0
 STOP_SECONDS = 10.0
 LOOK_SECONDS = 0.005
+ANSWER_SECONDS, TRY_SECONDS = 20.0, 0.05
 
 
 class GroundError(Exception):
-    """What a measurement stands on could not be started."""
+    """What a measurement stands on could not be started, or was not as it must be."""
 
 
 @dataclass(slots=True)
@@ -122,6 +127,22 @@ class Ground:
             build=AUTHOR.build,
         ).write(path)
         return path
+
+
+async def first_answer(client: Client, service: EntityAddress) -> None:
+    """Ask for a probe again and again, so that no pause between questions is measured.
+
+    Raises `GroundError` where no answer comes.
+    """
+    commands = CommandClient(client, principal="process:bench", source="/standfast/bench")
+    until = time.monotonic() + ANSWER_SECONDS
+    while time.monotonic() < until:
+        with suppress(NoAnswerError):
+            command = RequestProbe(reason="bench")
+            answer = await commands.send(service, command, patience_seconds=TRY_SECONDS)
+            assert answer.accepted, answer
+            return
+    raise GroundError(f"nobody answered for {service} in {ANSWER_SECONDS:g} s")
 
 
 def unshared_bytes(pid: int) -> int:

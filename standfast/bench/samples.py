@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from events.base import Event
     from events.log import Log
 
+WRITERS = 100
 BEGIN = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 SETTINGS = ServiceSettings(checks=(TcpCheck(name="tcp", port=5432),))
 CONFIGURED = ServiceConfigured(settings=SETTINGS, configuration_hash="0" * 64)
@@ -95,6 +96,3 @@ async def write_history(log: Log, services: int, events_each: int) -> int:
 
     await asyncio.gather(*[write(worker) for worker in range(WRITERS)])
     return services * events_each
-
-
-WRITERS = 100

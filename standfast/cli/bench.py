@@ -10,6 +10,7 @@ import typer
 
 from standfast.bench.areas import AREAS
 from standfast.bench.ground import GroundError
+from standfast.bench.where import where_measured
 from standfast.cli.arguments import nearest
 from standfast.cli.terminal import (
     EXIT_USAGE,
@@ -51,8 +52,8 @@ def bench(
     """Measure, each figure beside a peer in the same run where there is one.
 
     It starts servers and hosts of its own and touches nothing that runs. An area takes a minute
-    or two. Ratios say more than values: they bear a slow machine. Where a goal is missed the exit
-    code is 1.
+    or two. Ratios say more than values: they bear a slow machine. It says of which build, when
+    and where it was measured. Where a goal is missed the exit code is 1.
 
     Example: [bold]standfast bench core --json | jq '.figures[] | {name, value, ratio, met}'[/]
     """
@@ -65,13 +66,18 @@ def bench(
     except GroundError as error:
         fail(str(error))
     missed = [figure.name for figure in figures if figure.met is False]
-    content = {"figures": [figure.as_json() for figure in figures], "missed": missed}
+    content = {
+        **where_measured(),
+        "figures": [figure.as_json() for figure in figures],
+        "missed": missed,
+    }
     if output is not None:
         _write(output, content)
     if json:
         print_json(content)
     else:
         _show(figures)
+        say(f"[dim]{plain(_where_text(content))}[/]")
     if missed:
         fail(f"missed: {', '.join(missed)}")
 
@@ -96,8 +102,13 @@ def _show(figures: list[Figure]) -> None:
     for figure in figures:
         style = {True: "green", False: "red", None: ""}[figure.met]
         goal = "" if figure.goal is None else figure.goal.text(figure.better)
-        value = f"{number_text(figure.value):>9} {figure.unit:<10}"
-        say(f"{figure.name.ljust(width)} {value} {styled(goal, style, 14)} [dim]{_peer(figure)}[/]")
+        value = f"{number_text(figure.value):>9} {figure.unit:<10} {styled(goal, style, 14)}"
+        say(f"{figure.name.ljust(width)} {value} [dim]{_beside(figure)}[/]")
+
+
+def _where_text(content: dict[str, Any]) -> str:
+    machine = f"{content['cores']} cores, {content['processor']}, {content['machine']}"
+    return f"build {content['build']}, {content['date']}, {machine}"
 
 
 def number_text(value: float) -> str:
@@ -105,7 +116,10 @@ def number_text(value: float) -> str:
     return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"  # noqa: PLR2004  (four digits)
 
 
-def _peer(figure: Figure) -> str:
-    if figure.peer is None or figure.ratio is None:
-        return ""
-    return plain(f"{figure.ratio:.2f} of {number_text(figure.peer.value)}, {figure.peer.name}")
+def _beside(figure: Figure) -> str:
+    """Give what stands beside a figure: its peer, and what is to be known of it."""
+    parts = [figure.note] if figure.note else []
+    if figure.peer is not None and figure.ratio is not None:
+        peer = f"{figure.ratio:.2f} of {number_text(figure.peer.value)}, {figure.peer.name}"
+        parts.insert(0, peer)
+    return plain("; ".join(parts))

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from standfast.bench.core import appending, commanding, hosting, replaying, sampling, starting
-from standfast.bench.ground import ground
+from standfast.bench.ground import GroundError, ground
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from standfast.bench.figure import Figure
 
+BESIDE = "host_recovery_under_ray_seconds"
+"""A figure without a goal."""
 FEW: tuple[tuple[object, dict[str, int], tuple[str, ...]], ...] = (
     (
         appending,
@@ -43,7 +45,7 @@ FEW: tuple[tuple[object, dict[str, int], tuple[str, ...]], ...] = (
         {"ENTITIES": 50},
         ("entity_kb", "host_recovery_seconds", "host_recovery_without_checkpoint_seconds"),
     ),
-    (starting, {}, ("ready_seconds",)),
+    (starting, {}, ("ready_seconds", "host_recovery_under_ray_seconds")),
 )
 
 
@@ -63,8 +65,21 @@ async def test_a_measurement_gives_its_figures(
     )
     figures = {figure.name: figure for figure in await measure()}
     assert tuple(figures) == names
+    figures.pop(BESIDE, None)
     assert all(figure.goal is not None and figure.met is not None for figure in figures.values())
     assert all(figure.peer for figure in figures.values() if figure.name != "ready_seconds")
+
+
+async def test_what_is_measured_with_a_checkpoint_was_read_from_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def writes_none(*_: object) -> None:
+        pass
+
+    monkeypatch.setattr(hosting, "ENTITIES", 50)
+    monkeypatch.setattr(hosting, "_write_checkpoint", writes_none)
+    with pytest.raises(GroundError, match="it was not measured what was to be"):
+        await hosting.measure_hosting()
 
 
 async def test_nothing_of_a_ground_stays() -> None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 from typer.testing import CliRunner
 
+from events.build import build_id
+from standfast.bench import simulation
 from standfast.bench.areas import AREAS, Area
 from standfast.bench.figure import Figure, Goal, Peer
+from standfast.bench.ground import GroundError
 from standfast.bench.measurement import Measurement, in_turn
 from standfast.cli import bench as command
 from standfast.cli.app import app
@@ -44,7 +49,7 @@ def test_a_time_meets_its_goal_up_to_there() -> None:
 
 def test_json_of_a_figure_has_every_field() -> None:
     peer = Peer(name="other", value=2000.0)
-    figure = Figure("x", 1234.567, "1/s", "higher", peer, Goal(0.5, "ratio"))
+    figure = Figure("x", 1234.567, "1/s", "higher", peer, Goal(0.5, "ratio"), "without y")
     assert figure.as_json() == {
         "name": "x",
         "value": 1235.0,
@@ -54,6 +59,7 @@ def test_json_of_a_figure_has_every_field() -> None:
         "ratio": 0.617,
         "goal": "ratio >= 0.5",
         "met": True,
+        "note": "without y",
     }
     alone = Figure("y", 1.0, "s", "lower", goal=Goal(2)).as_json()
     assert (alone["peer"], alone["ratio"], alone["goal"]) == (None, None, "<= 2")
@@ -91,8 +97,21 @@ def test_a_missed_goal_fails_the_command(
     ran = CliRunner().invoke(app, ["bench", "core", "--json"])
     assert ran.exit_code == code
     content = json.loads(ran.stdout)
+    assert content["build"] == build_id()
+    assert datetime.fromisoformat(content["date"]).tzinfo is not None
+    assert (content["cores"] > 0, bool(content["machine"])) == (True, True)
     assert content["missed"] == (["x"] if code else [])
     assert [figure["met"] for figure in content["figures"]] == [not code, None]
+
+
+async def test_the_speed_of_a_run_that_broke_something_is_no_figure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clean, broken = SimpleNamespace(problems=()), SimpleNamespace(problems=("history: a/b: lost",))
+    results = iter((clean, broken, clean))
+    monkeypatch.setattr(simulation, "simulate", lambda _settings: next(results))
+    with pytest.raises(GroundError, match=r"history: a/b: lost; again: standfast simulate --seed"):
+        await simulation.measure_speed()
 
 
 def test_figures_go_to_a_folder(tmp_path: Path) -> None:

@@ -6,16 +6,15 @@ import asyncio
 import signal
 import time
 import tracemalloc
-from contextlib import suppress
 from functools import reduce
 from typing import TYPE_CHECKING
 
 from actors.runtime.checkpoints import Checkpoints
-from actors.runtime.commands import CommandClient, NoAnswerError
+from actors.runtime.commands import CommandClient
 from actors.runtime.description import ask_host
 from actors.service import SERVICE, RequestProbe
 from standfast.bench.figure import Figure, Goal, Peer
-from standfast.bench.ground import HOST, GroundError, ground, unshared_bytes
+from standfast.bench.ground import HOST, GroundError, first_answer, ground, unshared_bytes
 from standfast.bench.samples import history, service, write_history
 
 if TYPE_CHECKING:
@@ -27,9 +26,10 @@ ENTITIES = 10_000
 EVENTS_EACH = 4
 AT_ONCE = 200
 CHECKPOINT_SECONDS = 20.0
-ANSWER_SECONDS = 20.0
-TRY_SECONDS = 0.05
+TAIL_SHARE_MAX = 0.1
+"""With a checkpoint at most so much of the history may be read again."""
 ALONE = "the same states alone, read from JSON"
+WITHOUT_RAY = "a host in a process of its own: how soon Ray sees an end comes on top"
 BARE = "kill -9 of a process with nats-py alone to its successor's answer"
 
 
@@ -48,9 +48,10 @@ async def measure_hosting() -> list[Figure]:
         await _command_each(under)
         held = unshared_bytes(full.pid) - before
         bare = await _restart_bare(under)
-        full, cold = await _recover(under, full)
+        history_size = ENTITIES * EVENTS_EACH
+        full, cold = await _recover(under, full, at_least=history_size)
         await _write_checkpoint(under, full)
-        _, warm = await _recover(under, full)
+        _, warm = await _recover(under, full, at_most=int(TAIL_SHARE_MAX * history_size))
     return [
         _memory(held),
         _recovery("host_recovery_seconds", warm, bare, 2),
@@ -64,7 +65,8 @@ def _memory(held: int) -> Figure:
 
 
 def _recovery(name: str, seconds: float, bare: float, most: float) -> Figure:
-    return Figure(name, seconds, "s", "lower", Peer(name=BARE, value=bare), Goal(most))
+    peer = Peer(name=BARE, value=bare)
+    return Figure(name, seconds, "s", "lower", peer, Goal(most), WITHOUT_RAY)
 
 
 def _states_bytes() -> int:
@@ -91,17 +93,22 @@ async def _restart_bare(under: Ground) -> float:
 
 
 async def _recover(
-    under: Ground, host: subprocess.Popen[bytes]
+    under: Ground, host: subprocess.Popen[bytes], *, at_least: int = 0, at_most: int | None = None
 ) -> tuple[subprocess.Popen[bytes], float]:
-    """Kill a host, start it again, and give the time from the kill to its first answer."""
-    client = CommandClient(under.client, principal="process:bench", source="/standfast/bench")
+    """Kill a host, start it again, and give the time from the kill to its first answer.
+
+    How many commits it read one by one to know its entities shows whether it had a checkpoint.
+    """
     began = time.perf_counter()
     _kill(host)
     process = under.spawn_host()
-    await _first_answer(client)
+    await first_answer(under.client, service(ENTITIES // 2))
     seconds = time.perf_counter() - began
     known = await ask_host(under.client, HOST, entities=False)
     assert known.entity_count == ENTITIES, f"{known.entity_count} of {ENTITIES} services are back"
+    if known.replayed < at_least or (at_most is not None and known.replayed > at_most):
+        what = f"{known.replayed} commits, and not {at_least} to {at_most or 'all'}"
+        raise GroundError(f"the host read {what}: it was not measured what was to be")
     return process, seconds
 
 
@@ -113,20 +120,6 @@ async def _command_each(under: Ground) -> None:
         sent = [client.send(service(number), RequestProbe(reason="bench")) for number in numbers]
         answers = await asyncio.gather(*sent)
         assert all(answer.accepted for answer in answers), "not all services took a command"
-
-
-async def _first_answer(client: CommandClient) -> None:
-    """Ask again and again, so that no pause between questions is measured."""
-    until = time.monotonic() + ANSWER_SECONDS
-    while time.monotonic() < until:
-        command = RequestProbe(reason="bench")
-        with suppress(NoAnswerError):
-            answer = await client.send(
-                service(ENTITIES // 2), command, patience_seconds=TRY_SECONDS
-            )
-            assert answer.accepted, answer
-            return
-    raise GroundError("the host did not answer again")
 
 
 def _kill(host: subprocess.Popen[bytes]) -> None:

@@ -34,6 +34,8 @@ ROWS_A_TRANSACTION = 500
 ROW_BYTES = 450
 BARE = "ordered consumer with a callback, and msgpack"
 LIBRARY = "eventsourcing on SQLite, the same events rebuilt into aggregates"
+AT_LEAST_TWICE = Goal(2, "ratio")
+PROJECTED = Goal(5_000)
 ROWS = "sqlite3 alone, one row an event, 500 a transaction"
 
 
@@ -48,10 +50,6 @@ async def measure_replay() -> list[Figure]:
         _figure("replay_vs_eventsourcing", ours, Peer(name=LIBRARY, value=library), AT_LEAST_TWICE),
         _figure("projection_events_per_second", projected, Peer(name=ROWS, value=rows), PROJECTED),
     ]
-
-
-AT_LEAST_TWICE = Goal(2, "ratio")
-PROJECTED = Goal(5_000)
 
 
 def _figure(name: str, value: float, peer: Peer, goal: Goal) -> Figure:

@@ -1,4 +1,4 @@
-"""`standfast up` from nothing, with a fresh state directory and the demo, until it is ready."""
+"""`standfast up` from nothing, with the demo, until it is ready; and a host killed under Ray."""
 
 from __future__ import annotations
 
@@ -13,12 +13,20 @@ from pathlib import Path
 
 import aiohttp
 
-from events.server import free_port
+from actors.runtime.description import ask_host
+from events.address import EntityAddress
+from events.server import connect, free_port
+from scenarios.faults.recorded import descendant, recorded_child
 from standfast.bench.figure import Figure, Goal, Peer
-from standfast.bench.ground import GroundError, end
+from standfast.bench.ground import GroundError, end, first_answer
+from standfast.paths import StateDirectory
+from standfast.runtime import Situation
+from standfast.supervisor.processes import RAY as RAY_PROCESS
 from standfast.supervisor.processes import base_environment, merged
 
 READY_SECONDS = 90.0
+HOST, SERVICE = "service-host", EntityAddress("service", "demo-app")
+FEW = "under Ray, with the few services of the demo"
 ASK_SECONDS = 1.0
 RETRY_SECONDS = 0.02
 OUTPUT_CHARACTERS = 1_000
@@ -34,7 +42,10 @@ ray.shutdown()
 
 
 async def measure_start() -> list[Figure]:
-    """Measure from the command to `/readyz` saying yes: then every service has a verdict."""
+    """Measure from the command to `/readyz` saying yes: then every service has a verdict.
+
+    Then the host of services is killed, and Ray has to see it and start it anew.
+    """
     with tempfile.TemporaryDirectory(prefix="standfast-bench-") as name:
         directory, port = Path(name), free_port()
         with (directory / "output").open("wb") as output:
@@ -43,10 +54,32 @@ async def measure_start() -> list[Figure]:
             try:
                 await _wait_ready(process, port, directory / "output")
                 seconds = time.perf_counter() - began
+                back = await _kill_host(StateDirectory(directory / "state"))
             finally:
                 end(process, signal.SIGINT, READY_SECONDS)
     peer = Peer(name=RAY, value=_start_ray())
-    return [Figure("ready_seconds", seconds, "s", "lower", peer, Goal(15))]
+    return [
+        Figure("ready_seconds", seconds, "s", "lower", peer, Goal(15)),
+        Figure("host_recovery_under_ray_seconds", back, "s", "lower", note=FEW),
+    ]
+
+
+async def _kill_host(state: StateDirectory) -> float:
+    """Give the time from a kill -9 of the host of services to the first answer of its successor."""
+    client = await connect(Situation.read(state).runtime.address, "bench")
+    try:
+        await first_answer(client, SERVICE)
+        ray = recorded_child(state.processes, RAY_PROCESS)
+        described = await ask_host(client, HOST, entities=False)
+        host = None if ray is None else descendant(ray, HOST, described.pid)
+        if host is None:
+            raise GroundError(f"{HOST} does not run below our Ray")
+        began = time.perf_counter()
+        host.kill()
+        await first_answer(client, SERVICE)
+        return time.perf_counter() - began
+    finally:
+        await client.close()
 
 
 def _start_ray() -> float:
