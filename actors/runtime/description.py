@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgpack
@@ -11,6 +12,7 @@ from nats.errors import Error as NatsError
 
 from actors.base import state_name
 from events.subjects import control_subject
+from events.surroundings import now
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
@@ -21,13 +23,16 @@ if TYPE_CHECKING:
 PAGE_MAX = 1_000
 PARKED_MAX = 1_000
 ANSWER_SECONDS = 2.0
+PATIENCE = timedelta(seconds=10)
+"""An order without an answer waits, when it is older."""
 
 
 @dataclass(frozen=True, slots=True)
 class Described:
     """A host and its entities, as it answered; `entities` is empty where it did not.
 
-    `replayed` is how many commits it has read one by one to know its buckets.
+    `replayed` is how many commits it has read one by one to know its buckets; `waiting` counts
+    orders without an answer by policy and target.
     """
 
     name: str
@@ -42,6 +47,7 @@ class Described:
     parked: tuple[str, ...] = ()
     refused_seconds: float = 0.0
     replayed: int = 0
+    waiting: dict[str, dict[str, int]] = field(default_factory=dict)
     entities: tuple[dict[str, Any], ...] = ()
 
 
@@ -59,6 +65,7 @@ def describe_host(host: Host, request: bytes) -> bytes:
         "entity_count": len(entities),
         "refused_seconds": host.log.refused_seconds,
         "replayed": host.store.replayed,
+        "waiting": host.runners.waiting(now() - PATIENCE),
         "parked": [str(one.address) for one in entities if one.quarantine][:PARKED_MAX],
         "entities": [_describe(one) for one in entities[offset : offset + PAGE_MAX]],
     }
@@ -98,7 +105,7 @@ async def ask_host(client: Client, name: str, *, entities: bool = True) -> Descr
 
 def _described(name: str, page: dict[str, Any], found: list[dict[str, Any]]) -> Described:
     """Give what a host said, of whatever build it is: what is not known here is left out."""
-    known = {field.name for field in fields(Described)}
+    known = {one.name for one in fields(Described)}
     said = {key: value for key, value in page.items() if key in known}
     lists = {key: tuple(said.get(key, ())) for key in ("kinds", "parked")}
     return Described(name, answered=True, **{**said, **lists}, entities=tuple(found))

@@ -87,7 +87,7 @@ class Host:
     mailroom: Mailroom = field(init=False)
     _timers: Timers = field(init=False)
     record: SoloWriter | None = None
-    _runners: Runners = field(init=False)
+    runners: Runners = field(init=False)
     rehearsals: Rehearsals = field(init=False)
     door: Door = field(init=False)
     _control: Control = field(init=False)
@@ -115,7 +115,7 @@ class Host:
             after_change=self._after_change,
             lost=self._give_up_bucket,
         )
-        self._runners = Runners(self.log, self.mailroom, self.crew)
+        self.runners = Runners(self.log, self.mailroom, self.crew)
 
     def _changed(self, entity: Entity) -> None:
         self.mailroom.changed(entity)
@@ -140,7 +140,7 @@ class Host:
     async def stop(self) -> None:
         """Stop serving; what is in mailboxes is answered by the next host."""
         self.is_ready = False
-        self._runners.stop_all()
+        self.runners.stop_all()
         self.mailroom.handing.stop()
         await self.crew.stop()
         await self._control.close()
@@ -240,14 +240,14 @@ class Host:
         leaving = [one for one in entities if not self.ownership.owns(one.address)]
         for entity in leaving:
             self.mailroom.forget(entity.address)
-            self._runners.stop(entity.address)
+            self.runners.stop(entity.address)
         return leaving
 
     def wake(self, entities: Sequence[Entity]) -> None:
         """Arm the timers of what was read, hand over its open intents, start the policies."""
         for entity in entities:
             self.mailroom.react(entity)
-        self._runners.start(self.ownership)
+        self.runners.start(self.ownership)
 
     def _give_up_bucket(self, entity: Entity) -> None:
         kind, bucket = entity.address.kind, entity.address.bucket
@@ -258,13 +258,13 @@ class Host:
 
     def due(self, address: EntityAddress) -> None:
         """See to what is due of an entity's own; one that is stale is read anew."""
-        if (runner := self._runners.get(address)) is not None:
+        if (runner := self.runners.get(address)) is not None:
             runner.consider()
         else:
             self.mailroom.tick(address)
 
     def _after_change(self, entity: Entity) -> None:
-        if (runner := self._runners.get(entity.address)) is not None:
+        if (runner := self.runners.get(entity.address)) is not None:
             runner.dispatch()
         self._changes += 1
         if self._changes >= self.settings.checkpoint_commits:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ from events.surroundings import now
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from actors.base import Command
     from actors.policies.base import Policy, PolicyState
@@ -235,6 +236,14 @@ class PolicyRunner:
     def _note_answered(self, number: int) -> None:
         self._answered.add(number)
         self._room.set()
+
+    def waiting(self, moment: datetime) -> dict[str, int]:
+        """Give how many orders of before a moment have no answer yet, by their targets."""
+        return Counter(
+            order.target
+            for order in self._state.outbox
+            if order.number not in self._answered and order.time < moment
+        )
 
     def _delivery(self) -> tuple[int, tuple[int, ...]]:
         """Give the highest number that was answered, and the lower ones that were not."""

@@ -10,6 +10,8 @@ from actors.runtime.policy_runner import PolicyRunner
 from events.address import EntityAddress
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from actors.runtime.crew import Crew
     from actors.runtime.mailroom import Mailroom
     from actors.runtime.ownership import Ownership
@@ -48,3 +50,8 @@ class Runners:
     def get(self, address: EntityAddress) -> PolicyRunner | None:
         """Give the runner of a policy, or None where the address is no policy at work."""
         return self._running.get(address)
+
+    def waiting(self, moment: datetime) -> dict[str, dict[str, int]]:
+        """Give which orders of before a moment wait for an answer: policy, target, how many."""
+        found = {address.id: one.waiting(moment) for address, one in self._running.items()}
+        return {policy: targets for policy, targets in found.items() if targets}

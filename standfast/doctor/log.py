@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nats.js.errors import NotFoundError
 
-from actors.runtime.store import Store
 from effects.recovery.process import ChildProcesses
 from events.build import build_id
 from events.log import stored_at
-from events.placement import BucketRange
 from events.subjects import CHECKPOINT_STREAM, TELEMETRY_STREAM
 from projections.base import moment_text
 from projections.catalogue import PROJECTIONS
@@ -34,7 +32,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from actors.runtime.description import Described
-    from actors.runtime.entity import Entity
     from standfast.doctor.finding import Finding, Patient
 
 LAG_WARNING = 1_000
@@ -78,18 +75,25 @@ async def policies(patient: Patient) -> list[Finding]:
     """Look whether the orders of every policy are carried out."""
     if patient.log is None or patient.supervisor_pid is None:
         return []
-    loaded = await Store(patient.log).load([BucketRange(kind="policy")])
-    waiting = {
-        address.id: len(entity.state.outbox) for address, entity in loaded.items() if _waits(entity)
-    }
+    asked = await ask_hosts(patient.log.client, await host_names(patient.log), entities=False)
+    if not all(host.answered for host in asked.hosts):
+        return []  # whose orders wait, nobody can say: see `hosts`
+    waiting = {policy: targets for host in asked.hosts for policy, targets in host.waiting.items()}
     if not waiting:
-        return [ok("policies", f"the orders of all {len(loaded)} are carried out")]
-    shown = ", ".join(f"{name} {count}" for name, count in sorted(waiting.items()))
-    return [warning("policies", f"orders wait for an answer: {shown}", "standfast actors")]
+        return [ok("policies", "their orders are carried out")]
+    parked = {address for host in asked.hosts for address in host.parked}
+    return [_waiting(patient, name, targets, parked) for name, targets in sorted(waiting.items())]
 
 
-def _waits(entity: Entity) -> bool:
-    return entity.quarantine is None and bool(entity.state.outbox)
+def _waiting(patient: Patient, policy: str, targets: dict[str, int], parked: set[str]) -> Finding:
+    """Say which orders wait for whom; who is parked answers when it is released."""
+    shown = ", ".join(f"{count} to {target}" for target, count in sorted(targets.items()))
+    text = f"orders of {policy} wait for an answer: {shown}"[:300]
+    held_up = sorted(parked & set(targets))
+    if held_up:
+        return warning("policies", f"{text}; {held_up[0]} is parked", _release(held_up[0]))
+    path = patient.directory.processes / "ray.log"
+    return warning("policies", text, f"tail -n 50 {path}")
 
 
 async def _clock_against_log(patient: Patient) -> list[Finding]:
@@ -189,13 +193,17 @@ def _parked(connection: Connection) -> list[Finding]:
     if not found:
         return [ok("quarantine", "no entity is parked")]
     return [
-        error("quarantine", f"{row['entity']} is parked: {row['error']}"[:300], _release(row))
+        error(
+            "quarantine",
+            f"{row['entity']} is parked: {row['error']}"[:300],
+            _release(row["entity"]),
+        )
         for row in found[:10]
     ]
 
 
-def _release(row: dict[str, Any]) -> str:
-    return f"standfast release '{row['entity']}' --reason 'WHY'"
+def _release(entity: str) -> str:
+    return f"standfast release '{entity}' --reason 'WHY'"
 
 
 def _clock(connection: Connection) -> list[Finding]:

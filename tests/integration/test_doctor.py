@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from actors.runtime import description, policy_runner
 from actors.runtime.solo import SoloWriter
 from events.address import EntityAddress
 from events.commit import DIGEST_HEADER, digest_of
@@ -29,7 +30,7 @@ from standfast.emergency.emergency import Emergency
 from standfast.running import supervisor_pid
 from standfast.watchdog.status import STATUS, OpenPage, WatchdogStatus, write_status
 from tests.history import AUTHOR, Recorder
-from tests.incident import live_through_an_outage
+from tests.incident import DATABASE, Outage, live_through_an_outage
 from tests.waiting import until
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
     import pytest
 
+    from actors.runtime.commands import Answer
     from standfast.doctor.finding import Finding
     from tests.fixtures.stand import Stand
 
@@ -100,6 +102,35 @@ async def test_hosts_that_serve_are_well(stand: Stand) -> None:
         found = by_name(await examine(stand.directory))
     assert found["hosts"].state == "ok"
     assert found["builds"].state == "warning"  # those of the test are of no real build
+
+
+async def test_answered_orders_do_not_wait_and_others_do(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = await stand.open()
+    await live_through_an_outage(stand, log)
+    monkeypatch.setattr(description, "PATIENCE", timedelta(0))
+    with supervised(stand):
+        await until(lambda: stand.host is not None and not stand.host.runners.waiting(_later()))
+        found = by_name(await examine(stand.directory))
+        assert found["policies"].state == "ok", found["policies"]
+        monkeypatch.setattr(policy_runner, "deliver", _never_answered)
+        story = Outage(log, stand.commands())
+        await story.report(DATABASE, "down")
+        await until(lambda: stand.host is not None and stand.host.runners.waiting(_later()))
+        found = by_name(await examine(stand.directory))
+    assert found["policies"].state == "warning"
+    assert "orders of correlate wait for an answer: 1 to incident/" in found["policies"].message
+    assert found["policies"].command.startswith("tail")
+
+
+async def _never_answered(*_request: object) -> Answer:
+    await asyncio.sleep(60)
+    raise AssertionError
+
+
+def _later() -> datetime:
+    return datetime.now(UTC) + timedelta(seconds=1)
 
 
 async def test_an_unreachable_log_is_an_error(history: Stand) -> None:
