@@ -24,6 +24,8 @@ VERSION_MIN = (2, 12, 0)
 CONNECT_SECONDS = 2
 RECONNECT_SECONDS: Any = 0.2
 """The client's types ask for whole seconds; it takes parts of them."""
+LOG_DATA = "data"
+"""Where the embedded server keeps the log, below its own directory."""
 MESSAGE_BYTES_MAX = 1024 * 1024
 
 
@@ -88,7 +90,7 @@ listen: "127.0.0.1:{port}"
 max_payload: {MESSAGE_BYTES_MAX}
 authorization {{ token: "{token}" }}
 jetstream {{
-  store_dir: "{directory / "data"}"
+  store_dir: "{directory / LOG_DATA}"
   sync_interval: {"always" if sync_always else "2m"}
 }}
 """

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from events.base import Value
 from events.build import build_id
 from events.commit import Author
-from events.server import ServerAddress
+from events.server import LOG_DATA, ServerAddress
 from events.telemetry import Vantage
 from standfast.config.model import Configuration
 from standfast.paths import write_private
@@ -80,11 +80,30 @@ class Situation:
             content = json.loads(directory.configuration.read_bytes())
             return cls(directory, runtime, Configuration.model_validate(content))
         except FileNotFoundError as error:
-            message = f"nothing ran here yet: {directory.root} has no {error.filename}"
+            message = (
+                f"nothing ran with {directory.root} yet; `standfast up` begins,"
+                " `standfast log restore FILE` brings a log"
+            )
             raise NotRunningError(message) from error
         except (ValidationError, ValueError, OSError) as error:
             message = f"{directory.root} can't be used: {error}"
             raise NotRunningError(message) from error
+
+    @classmethod
+    def of(cls, directory: StateDirectory) -> Situation:
+        """Read it as `read`; where a log was brought and nothing ran yet, that log is embedded."""
+        if directory.runtime.exists() or not (directory.log / LOG_DATA).is_dir():
+            return cls.read(directory)
+        configuration = Configuration(state_dir=directory.root)
+        platform = configuration.platform
+        runtime = Runtime(
+            log_url="",
+            log_token="",
+            platform=platform.name,
+            cell=platform.cell,
+            build=build_id(),
+        )
+        return cls(directory, runtime, configuration)
 
     @property
     def projections_url(self) -> str:

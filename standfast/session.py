@@ -55,7 +55,7 @@ async def open_session(directory: StateDirectory) -> AsyncIterator[Session]:
     shared by all sessions at that time.
     Raises `NotRunningError` where there is no log, or it can't be reached.
     """
-    situation = Situation.read(directory)
+    situation = Situation.of(directory)
     async with reach_server(directory, situation) as (client, is_running):
         yield Session(situation, await Log.open(client), is_running)
 

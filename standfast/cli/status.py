@@ -100,7 +100,7 @@ def status(state_dir: StateOption = None, json: JsonOption = False) -> None:  # 
 
 def read_status(directory: StateDirectory) -> Status:
     """Read everything. Raises `NotRunningError`, and `NotReadyError` before the first event."""
-    situation = Situation.read(directory)
+    situation = Situation.of(directory)
     url = situation.projections_url
     path = sqlite_path(url)
     if path is not None and not path.exists():

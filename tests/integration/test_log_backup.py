@@ -129,6 +129,7 @@ async def test_a_log_is_restored_where_nothing_ever_ran(
     new = Stand(StateDirectory.make(tmp_path / "new"))
     ran = await stand.run("log", "restore", file, "--state-dir", str(new.directory.root))
     assert ran.code == 0, ran
+    await _can_be_looked_at(new, tmp_path, len(before) + 1)
     try:
         log = await new.open()
         assert (await messages(log))[:-1] == before
@@ -136,6 +137,28 @@ async def test_a_log_is_restored_where_nothing_ever_ran(
         await verified(new)
     finally:
         await new.close()
+
+
+async def _can_be_looked_at(new: Stand, tmp_path: Path, head: int) -> None:
+    """All that needs no host works there, though nothing ran yet."""
+    verified = await new.run("verify", "--json")
+    assert (verified.code, verified.json["ok"]) == (0, True), verified
+    events = await new.run("events", "--json")
+    assert json.loads(events.out.splitlines()[-1])["sequence"] == head
+    made = await new.run("log", "backup", str(tmp_path / "again"), "--json")
+    assert (made.code, made.json["head"]) == (0, head), made
+    for arguments in (("status",), ("why", "service/demo-app"), ("replay",), ("actors",)):
+        ran = await new.run(*arguments)
+        assert ran.err == "", ran
+        assert ran.code == (1 if arguments == ("actors",) else 0), ran
+
+
+async def test_where_there_is_no_log_the_commands_that_bring_one_are_named(stand: Stand) -> None:
+    for arguments in (("verify",), ("status",), ("log", "backup", "/tmp/none")):
+        ran = await stand.run(*arguments)
+        assert (ran.code, ran.out) == (1, "")
+        assert "`standfast up` begins" in ran.err
+        assert "`standfast log restore FILE` brings a log" in ran.err
 
 
 @pytest.mark.parametrize("spoil", ["flip", "cut", "empty", "other"])
