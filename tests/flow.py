@@ -117,9 +117,8 @@ async def flowing(
         await client.close()
 
 
-async def configure(address: ServerAddress, hosting: Hosting) -> None:
+async def configure(hosting: Hosting) -> None:
     """Place all services on one host, start it, and watch some; the host ends again."""
-    del address
     await hosting.place(h1=SERVICES)
     host = await hosting.start("h1")
     for name in NAMES:

@@ -11,12 +11,33 @@ import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from events.server import connect
+from standfast.paths import StateDirectory
+from standfast.runtime import Situation
 from tests.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
 
+    from nats.aio.client import Client
+
+    from events.server import ServerAddress
     from tests.standing import Standing
+
+
+def address_of(standing: Standing) -> ServerAddress:
+    """Give where the log's server listens."""
+    return Situation.read(StateDirectory(standing.directory)).runtime.address
+
+
+@contextlib.asynccontextmanager
+async def connected(standing: Standing) -> AsyncIterator[Client]:
+    """Connect to the log's server."""
+    client = await connect(address_of(standing), "test")
+    try:
+        yield client
+    finally:
+        await client.close()
 
 
 class Service:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from datetime import timedelta
-from itertools import pairwise
 from typing import TYPE_CHECKING
+
+from scenarios.checker.spans import Spans
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,49 +32,6 @@ RESTARTED_WITHIN = timedelta(seconds=60)
 
 
 @dataclass(slots=True)
-class _Spans:
-    """Times that are apart, in their order, each with how much was broken before it."""
-
-    began: list[datetime] = field(default_factory=list)
-    ended: list[datetime] = field(default_factory=list)
-    before: list[timedelta] = field(default_factory=list)
-    clear: list[datetime] = field(default_factory=list)
-
-    @classmethod
-    def of(cls, times: Iterable[tuple[datetime, datetime]]) -> _Spans:
-        """Merge times that may overlap."""
-        spans = cls()
-        for began, ended in sorted(times):
-            if spans.ended and began <= spans.ended[-1]:
-                spans.ended[-1] = max(ended, spans.ended[-1])
-            else:
-                spans.began.append(began)
-                spans.ended.append(ended)
-        assert all(one < two for one, two in pairwise(spans.began)), "they are apart"
-        so_far = timedelta()
-        for began, ended in zip(spans.began, spans.ended, strict=True):
-            spans.before.append(so_far)
-            spans.clear.append(began - so_far)
-            so_far += ended - began
-        return spans
-
-    def until(self, moment: datetime) -> timedelta:
-        """Give how much was broken up to a moment."""
-        place = bisect_right(self.began, moment) - 1
-        if place < 0:
-            return timedelta()
-        return self.before[place] + (min(moment, self.ended[place]) - self.began[place])
-
-    def after(self, first: datetime, calm: timedelta) -> datetime:
-        """Give the moment at which so much of the time since `first` was not broken."""
-        target = first - self.until(first) + calm
-        place = bisect_left(self.clear, target) - 1
-        if place < 0:
-            return target
-        return target + self.before[place] + (self.ended[place] - self.began[place])
-
-
-@dataclass(slots=True)
 class BrokenTimes:
     """The times from each fault's begin until it was healed, and the time to recover after it.
 
@@ -85,7 +42,7 @@ class BrokenTimes:
     recovers_within: timedelta
     _faults: list[Injected] = field(default_factory=list)
     _steps: list[tuple[datetime, datetime]] = field(default_factory=list)
-    _spans: dict[frozenset[str], _Spans] = field(default_factory=dict)
+    _spans: dict[frozenset[str], Spans] = field(default_factory=dict)
 
     def injected(self, faults: Iterable[Injected]) -> None:
         """Take the faults of a journal."""
@@ -105,11 +62,11 @@ class BrokenTimes:
         """Give the moment at which these parts were well for so long since `first`."""
         return self._of(parts).after(first, calm)
 
-    def _of(self, parts: frozenset[str]) -> _Spans:
+    def _of(self, parts: frozenset[str]) -> Spans:
         if parts not in self._spans:
             matter = parts | FOUNDATION
             times = (self._time(fault) for fault in self._faults if fault.target in matter)
-            self._spans[parts] = _Spans.of((*self._steps, *times))
+            self._spans[parts] = Spans.of((*self._steps, *times))
         return self._spans[parts]
 
     def _time(self, fault: Injected) -> tuple[datetime, datetime]:

@@ -22,9 +22,10 @@ from events.service import (
     ServiceRetired,
     ServiceWentDown,
 )
+from scenarios.checker.spans import Spans
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from datetime import datetime
 
     from events.address import EntityAddress
@@ -59,25 +60,6 @@ class _Health:
 
 
 @dataclass(slots=True)
-class _Spans:
-    """Times that may overlap, by their beginnings, each with the latest end up to there."""
-
-    _began: list[datetime]
-    _latest: list[datetime]
-
-    @classmethod
-    def of(cls, spans: Iterable[tuple[datetime, datetime]]) -> _Spans:
-        """Put spans in order."""
-        ordered = sorted(spans)
-        return cls([one[0] for one in ordered], list(accumulate((one[1] for one in ordered), max)))
-
-    def meet(self, first: datetime, last: datetime) -> bool:
-        """Say whether one of them has a moment in common with a time."""
-        place = bisect_right(self._began, last)
-        return place > 0 and self._latest[place - 1] >= first
-
-
-@dataclass(slots=True)
 class _Firing:
     """An alert that fired; from `told` on somebody knows it, or the log says why nobody does."""
 
@@ -95,8 +77,8 @@ class Noticing:
     _alerts: dict[str, list[_Firing]] = field(default_factory=lambda: defaultdict(list))
     _firing: dict[EntityAddress, _Firing] = field(default_factory=dict)
     _blind: list[_Firing] = field(default_factory=list)
-    _spoken: dict[str, _Spans] = field(default_factory=dict)
-    _told: dict[str, _Spans] = field(default_factory=dict)
+    _spoken: dict[str, Spans] = field(default_factory=dict)
+    _told: dict[str, Spans] = field(default_factory=dict)
 
     def note(self, envelope: Envelope) -> None:
         """Take an event of the log."""
@@ -139,7 +121,7 @@ class Noticing:
 
     def _spans(
         self, service: str, now: datetime, since: Callable[[_Firing], datetime | None]
-    ) -> _Spans:
+    ) -> Spans:
         """Give the times in which an alert counted for a service, since its own moment."""
         incidents = (
             (max(joined, moment), self._resolved.get(incident, now))
@@ -148,7 +130,7 @@ class Noticing:
             if (moment := since(firing)) is not None
         )
         blind = ((moment, moment) for one in self._blind if (moment := since(one)) is not None)
-        return _Spans.of((*(one for one in incidents if one[0] <= one[1]), *blind))
+        return Spans.of((*(one for one in incidents if one[0] <= one[1]), *blind))
 
     def is_known(self, service: str, first: datetime, last: datetime) -> bool:
         """Say whether a service was known to be out some time in between."""

@@ -21,7 +21,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from scenarios.demo.postgres import DATABASE, ROLE
-from scenarios.demo.settings import HOST, read_settings
+from scenarios.demo.settings import read_settings
+from scenarios.loopback import HOST
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine

@@ -20,7 +20,6 @@ from effects.recovery.child import Child, ChildSpec, Refused, Running
 from effects.recovery.process import ChildProcesses
 from scenarios.demo import postgres
 from scenarios.demo.settings import (
-    HOST,
     DemoUnavailableError,
     Ports,
     Settings,
@@ -29,6 +28,7 @@ from scenarios.demo.settings import (
     read_settings,
     write_private,
 )
+from scenarios.loopback import HOST
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping

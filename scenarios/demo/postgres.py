@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING
 
 from effects.recovery.child import ChildSpec, Exited, Refused
 from events.base import Value
-from scenarios.demo.settings import HOST, DemoUnavailableError
+from scenarios.demo.settings import DemoUnavailableError
+from scenarios.loopback import HOST
 
 if TYPE_CHECKING:
     from effects.recovery.process import ChildProcesses

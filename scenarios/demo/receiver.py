@@ -18,7 +18,7 @@ from typing import Any
 
 from aiohttp import web
 
-from scenarios.demo.settings import HOST
+from scenarios.loopback import HOST
 
 BODY_BYTES_MAX = 1_000_000
 LEDGER_BYTES_MAX = 100_000_000

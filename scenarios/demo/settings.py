@@ -11,8 +11,8 @@ from pathlib import Path
 from pydantic import PositiveInt, ValidationError
 
 from events.base import Value
+from scenarios.loopback import HOST
 
-HOST = "127.0.0.1"
 FILE_NAME = "demo.json"
 
 

@@ -11,7 +11,7 @@ from scenarios.faults.quiet import wait_recovered
 from scenarios.faults.schedule import Schedule
 
 if TYPE_CHECKING:
-    from scenarios.faults.journal import Injected, Journal
+    from scenarios.faults.journal import Journal, JournalEntry
     from scenarios.faults.schedule import Drawn
     from scenarios.faults.stand import Stand
 
@@ -97,12 +97,12 @@ class Injector:
         task.add_done_callback(lambda done: self._active.pop(done, None))
         return True
 
-    async def _count(self, drawn: Drawn, entry: Injected) -> None:
+    async def _count(self, drawn: Drawn, entry: JournalEntry) -> None:
         had_effect = await self._in_force(drawn, entry)
         self._effective += had_effect
         self._idle += not had_effect
 
-    async def _in_force(self, drawn: Drawn, entry: Injected) -> bool:
+    async def _in_force(self, drawn: Drawn, entry: JournalEntry) -> bool:
         """Let a fault last, and heal it, whatever happens; says whether it did anything."""
         try:
             await asyncio.sleep(drawn.seconds)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Injected:
+class JournalEntry:
     """One fault as it was done. `began` and `ended` are monotonic seconds, `time` wall clock."""
 
     number: int
@@ -40,15 +40,15 @@ class Injected:
 class Journal:
     """Writes `faults.jsonl`, and tells each fault as it begins."""
 
-    def __init__(self, path: Path, told: Callable[[Injected], None]) -> None:
+    def __init__(self, path: Path, told: Callable[[JournalEntry], None]) -> None:
         """Write to a file."""
         self._lines = JsonLines(path)
         self._told = told
-        self.injected: list[Injected] = []
+        self.injected: list[JournalEntry] = []
 
-    def begin(self, fault: Fault, begun: Begun) -> Injected:
+    def begin(self, fault: Fault, begun: Begun) -> JournalEntry:
         """Write down that a fault is in force."""
-        entry = Injected(
+        entry = JournalEntry(
             number=len(self.injected) + 1,
             fault=fault.name,
             target=fault.target,
@@ -62,7 +62,7 @@ class Journal:
         self._told(entry)
         return entry
 
-    def heal(self, entry: Injected, healed: Healed) -> None:
+    def heal(self, entry: JournalEntry, healed: Healed) -> None:
         """Write down that it is over, and what it did."""
         ended = replace(entry, ended=time.monotonic(), effect=healed.effect, detail=healed.detail)
         self.injected[entry.number - 1] = ended

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-    from scenarios.faults.journal import Injected
+    from scenarios.faults.journal import JournalEntry
 
 REPORT = "report.json"
 
@@ -34,7 +34,7 @@ class Part:
 
 
 async def run_parts(
-    settings: RunSettings, parts: int, directory: Path, told: Callable[[Injected], None]
+    settings: RunSettings, parts: int, directory: Path, told: Callable[[JournalEntry], None]
 ) -> AsyncIterator[Part]:
     """Run so many parts with seeds that follow each other.
 

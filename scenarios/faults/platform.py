@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scenarios.faults.proxy import HOST
 from scenarios.faults.worker import RECEIVER
+from scenarios.loopback import HOST
 
 ROOT = Path(__file__).absolute().parents[2]
 NEEDS: dict[str, tuple[str, ...]] = {

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from scenarios.faults.frames import Frame, FrameReader, client_name, server_name
+from scenarios.loopback import HOST
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-HOST = "127.0.0.1"
 CHUNK_BYTES = 64 * 1024
 EVERYBODY = ""
 Way = Literal["to server", "to client"]

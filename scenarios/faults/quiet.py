@@ -18,7 +18,7 @@ from scenarios.faults.stand import HOSTS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from scenarios.faults.journal import Injected
+    from scenarios.faults.journal import JournalEntry
     from scenarios.faults.stand import Stand
 
 LOOK_SECONDS = 0.5
@@ -46,7 +46,7 @@ async def unrest_after(stand: Stand, timeout_seconds: float = QUIET_SECONDS_MAX)
         await asyncio.sleep(LOOK_SECONDS)
 
 
-async def wait_recovered(stand: Stand, faults: Sequence[Injected]) -> None:
+async def wait_recovered(stand: Stand, faults: Sequence[JournalEntry]) -> None:
     """Wait until no fault is an excuse any more, and all is well; not for ever."""
     since = max((_excused_until(fault) for fault in faults), default=0.0)
     await asyncio.sleep(max(0.0, since - time.monotonic()))
@@ -57,7 +57,7 @@ async def wait_recovered(stand: Stand, faults: Sequence[Injected]) -> None:
         await asyncio.sleep(LOOK_SECONDS)
 
 
-def _excused_until(fault: Injected) -> float:
+def _excused_until(fault: JournalEntry) -> float:
     recovers = RESTARTED_WITHIN if fault.target in RAY else LATE
     return (fault.ended or fault.began) + recovers.total_seconds()
 

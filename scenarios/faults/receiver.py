@@ -15,7 +15,7 @@ from typing import Any
 from aiohttp import web
 
 from scenarios.faults.lines import JsonLines, read_lines
-from scenarios.faults.proxy import HOST
+from scenarios.loopback import HOST
 
 BODY_BYTES_MAX = 1_000_000
 SHUTDOWN_TIMEOUT_SECONDS = 1.0

@@ -16,7 +16,7 @@ from scenarios.checker.run_file import Pace
 from scenarios.faults.closing import resolve_drills
 from scenarios.faults.injecting import Injector
 from scenarios.faults.injectors.disk import SYNCS_FAIL, tracing_trouble
-from scenarios.faults.journal import Injected, Journal
+from scenarios.faults.journal import Journal, JournalEntry
 from scenarios.faults.place import claimed
 from scenarios.faults.quiet import unrest_after
 from scenarios.faults.schedule import Schedule
@@ -61,7 +61,7 @@ class Ran:
 
 
 async def run_faults(
-    settings: RunSettings, directory: Path, told: Callable[[Injected], None]
+    settings: RunSettings, directory: Path, told: Callable[[JournalEntry], None]
 ) -> Ran:
     """Run, leave in a directory what the checker needs, and check it. An earlier run is removed.
 

@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from scenarios.faults.lines import JsonLines
+from scenarios.loopback import HOST
 
-HOST = "127.0.0.1"
 STARTED = "start"
 REACH_SECONDS = 0.5
 REQUEST_BYTES_MAX = 8_192

@@ -28,13 +28,14 @@ from scenarios.faults.platform import (
     refusal_of,
     write_configuration,
 )
-from scenarios.faults.proxy import HOST, NatsProxy
+from scenarios.faults.proxy import NatsProxy
 from scenarios.faults.recorded import (
     Recorded,
     descendant,
     descendant_named,
     recorded_child,
 )
+from scenarios.loopback import HOST
 
 if TYPE_CHECKING:
     from nats.aio.client import Client

@@ -20,7 +20,8 @@ from aiohttp import ClientError, ClientSession, ClientTimeout
 from effects.recovery.running import look_at, members_of, read_record
 from scenarios.demo import postgres
 from scenarios.demo.platform import APP, CACHE, DATABASE, RECEIVER, DemoPlatform
-from scenarios.demo.settings import HOST, DemoUnavailableError
+from scenarios.demo.settings import DemoUnavailableError
+from scenarios.loopback import HOST
 from tests.integration.child_programs import ROOT, until
 
 if TYPE_CHECKING:

@@ -40,7 +40,7 @@ async def hosting(own_server: NatsServer) -> AsyncIterator[Hosting]:
     client = await connect(own_server.address, "test")
     await ensure_streams(client, StreamLimits())
     hosting = Hosting(own_server.address, await Log.open(client))
-    await configure(own_server.address, hosting)
+    await configure(hosting)
     await hosting.place(h1=(*SERVICES, "alert"))
     yield hosting
     await hosting.stop()

@@ -60,7 +60,7 @@ async def watched(request: pytest.FixtureRequest) -> AsyncIterator[tuple[NatsSer
     client = await connect(server.address, "test")
     await ensure_streams(client, SMALL)
     log = await Log.open(client)
-    await configure(server.address, Hosting(server.address, log))
+    await configure(Hosting(server.address, log))
     yield server, log
     await client.close()
 

@@ -50,7 +50,7 @@ async def losing(own_server: NatsServer) -> AsyncIterator[Losing]:
     await ensure_streams(client, StreamLimits())
     log = await Log.open(client)
     hosting = Hosting(own_server.address, log)
-    await configure(own_server.address, hosting)
+    await configure(hosting)
     yield Losing(own_server, log, hosting)
     await hosting.stop()
     await client.close()

@@ -38,7 +38,7 @@ async def replicated(tmp_path: Path) -> AsyncIterator[Replicated]:
     client = await connect(cluster.members[0].address, "test")
     await ensure_streams(client, StreamLimits(replicas=3))
     log = await Log.open(client)
-    await configure(cluster.members[0].address, Hosting(cluster.members[0].address, log))
+    await configure(Hosting(cluster.members[0].address, log))
     yield Replicated(cluster, log)
     await client.close()
     await cluster.stop()

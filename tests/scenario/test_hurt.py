@@ -13,14 +13,11 @@ import httpx
 import pytest
 
 from events.log import Log
-from events.server import connect
 from events.subjects import STATE_STREAM
 from standfast.emergency.spool import read_spool
-from standfast.paths import StateDirectory
-from standfast.runtime import Situation
 from standfast.supervisor.layout import HOSTED
 from tests.fixtures.checked import HELD, CheckedRun
-from tests.hurting import Service, configuration, frozen, replaced
+from tests.hurting import Service, configuration, connected, frozen, replaced
 from tests.receiver import Receiver
 from tests.standing import Standing
 from tests.waiting import until
@@ -28,7 +25,6 @@ from tests.waiting import until
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from nats.aio.client import Client
 
 pytestmark = pytest.mark.timeout(360)
 """Longer than all that a test waits for; the first of them starts Standfast, the last ends it."""
@@ -272,17 +268,6 @@ async def test_a_full_log_is_told_and_afterwards_knows_what_happened(
     for name in ("db", "app"):
         await comes_to(standing, "service", name, before, WHOLE)
     await standing.run("verify")
-
-
-@contextlib.asynccontextmanager
-async def connected(standing: Standing) -> AsyncIterator[Client]:
-    """Connect to the log's server."""
-    situation = Situation.read(StateDirectory(standing.directory))
-    client = await connect(situation.runtime.address, "test")
-    try:
-        yield client
-    finally:
-        await client.close()
 
 
 @contextlib.asynccontextmanager

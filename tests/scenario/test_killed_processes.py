@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import AsyncIterator
 
 import psutil
 import pytest
@@ -12,13 +11,11 @@ from nats.aio.client import Client
 
 from actors.runtime.description import ask_host
 from events.log import Log
-from events.server import ServerAddress, connect
-from standfast.paths import StateDirectory
-from standfast.runtime import Situation
 from standfast.supervisor.layout import HOSTED
 from standfast.supervisor.processes import ROLES, WATCHDOG
 from tests.fixtures.checked import ACKNOWLEDGED, HELD, CheckedRun
 from tests.flow import flowing
+from tests.hurting import address_of, connected
 from tests.standing import Standing
 from tests.waiting import until
 
@@ -38,17 +35,6 @@ VICTIMS = (
     "ray",
     "log",
 )
-
-
-def address_of(standing: Standing) -> ServerAddress:
-    return Situation.read(StateDirectory(standing.directory)).runtime.address
-
-
-@contextlib.asynccontextmanager
-async def connected(standing: Standing) -> AsyncIterator[Client]:
-    client = await connect(address_of(standing), "test")
-    yield client
-    await client.close()
 
 
 async def _pid(standing: Standing, client: Client, victim: str) -> int:

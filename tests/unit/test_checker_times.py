@@ -14,6 +14,7 @@ from events.placement import BucketRange, BucketsPlaced
 from scenarios.checker.broken_times import BrokenTimes
 from scenarios.checker.checker import Checker
 from scenarios.checker.records import Injected, Outage
+from scenarios.checker.spans import Spans
 from tests.checking import broken
 from tests.history import EPOCH, Recorder
 from tests.memory_log import MemoryLog
@@ -43,6 +44,21 @@ def checked(recorder: Recorder, faults: Sequence[Injected] = ()) -> Checker:
     for stored in recorder.log.stored:  # type: ignore[union-attr]
         checker.commit(stored)
     return checker
+
+
+def test_times_that_overlap_are_one() -> None:
+    times = ((5, 6), (0, 4), (1, 2), (4, 5), (9, 9))
+    spans = Spans.of((EPOCH + seconds(began), EPOCH + seconds(ended)) for began, ended in times)
+    assert spans.until(EPOCH + seconds(7)) == seconds(6)
+    for first, last, meets in (
+        (3, 3, True),
+        (6, 8, True),
+        (7, 8, False),
+        (8, 9, True),
+        (10, 11, False),
+    ):
+        assert spans.meet(EPOCH + seconds(first), EPOCH + seconds(last)) is meets
+    assert not Spans.of(()).meet(EPOCH, EPOCH)
 
 
 @pytest.fixture

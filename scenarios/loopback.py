@@ -1,0 +1,3 @@
+"""Where all of a story listens: on this machine alone."""
+
+HOST = "127.0.0.1"
