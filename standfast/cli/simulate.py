@@ -103,9 +103,10 @@ def simulate(  # noqa: PLR0913, PLR0917  (each is an option)
 ) -> None:
     """Run days of Standfast in seconds: its own code, in simulated time, hurt by chance.
 
-    Hosts, executor and log are killed, frozen, doubled and cut off; services fail meanwhile. After
-    each step the five invariants must hold. One seed is one run, always the same. With several
-    seeds each claim of an invariant must have been exercised in one of them, too.
+    Hosts, executor and log are killed, frozen, doubled and cut off; services fail meanwhile. The
+    five invariants must hold: of the log after each commit, of memories whenever all is calm. One
+    seed is one run, always the same. With several seeds each claim of an invariant must have been
+    exercised in one of them, too.
     Exit code: 0; 1 when an invariant broke; 2 for options that can't be; 3 when all hold, and a
     claim was never exercised in several seeds.
 
