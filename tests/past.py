@@ -13,11 +13,12 @@ from events.effect import (
     Intent,
 )
 from events.placement import BucketRange, BucketsPlaced
-from events.service import ServiceProbeRequested
+from events.service import ServiceBecameHealthy, ServiceProbeRequested, ServiceWentDown
 from scenarios.checker.checker import Checker
 from tests.checking import fed
 from tests.history import EPOCH, Recorder
 from tests.memory_log import MemoryLog
+from tests.story import evidence
 
 LATER = EPOCH + timedelta(hours=1)
 SERVICE, ALERT, POLICY = "service/demo-app", "alert/a", "policy/correlate"
@@ -60,6 +61,20 @@ def replace_origin(commit: Commit, **changes: object) -> Commit:
         origins=(Origin(**fields),),
         facts=commit.facts,
     )
+
+
+async def goes_down(past: Past, service: str = "db") -> None:
+    """A service goes down."""
+    since, seen = past.recorder.now, evidence(past.recorder)
+    down = ServiceWentDown(was="healthy", since=since, check="", reason="", evidence=seen)
+    await past.append(f"service/{service}", down)
+
+
+async def becomes_healthy(past: Past, service: str = "db") -> None:
+    """A service becomes healthy."""
+    since, seen = past.recorder.now, evidence(past.recorder)
+    healthy = ServiceBecameHealthy(was="down", since=since, evidence=seen)
+    await past.append(f"service/{service}", healthy)
 
 
 def probe() -> ServiceProbeRequested:

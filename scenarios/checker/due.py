@@ -11,6 +11,7 @@ from actors.intents import SKEW
 from events.host import HostClockStepped
 from scenarios.checker.broken_times import TO_A_PERSON, BrokenTimes
 from scenarios.checker.invariant import Invariant
+from scenarios.checker.mending import Gap, Mending
 from scenarios.checker.noticing import Noticing
 from scenarios.checker.owners import Owners
 
@@ -28,7 +29,11 @@ DETECTED_WITHIN = timedelta(seconds=20)
 TELLING = ("service", "incident", "alert", "policy")
 """The kinds whose hosts take part from a failed probe to the wish that a person is told."""
 
+MENDING = ("service", "incident", "policy", "recovery")
+"""The kinds whose hosts take part from what is down to the recovery that is to mend it."""
+
 TIMERS, IN_TIME, OUTAGES = "timers", "timers in time", "outages told"
+MENDED, MENDED_AGAIN = "mended", "mended again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +58,7 @@ class _Delay:
 
 @dataclass(slots=True)
 class Due(Invariant):
-    """Follows when each entity is due, and outages to whoever was told.
+    """Follows when each entity is due, outages to whoever was told, and failures to their mending.
 
     `late` is how much later than due something may be done while nothing is broken, and how long
     after a fault all may take to be right again. Where no journal was given, nobody knows what was
@@ -61,7 +66,7 @@ class Due(Invariant):
     """
 
     name: ClassVar[str] = "due"
-    claims: ClassVar[tuple[str, ...]] = (TIMERS, IN_TIME, OUTAGES)
+    claims: ClassVar[tuple[str, ...]] = (TIMERS, IN_TIME, OUTAGES, MENDED, MENDED_AGAIN)
     late: timedelta = LATE
     detected_within: timedelta = DETECTED_WITHIN
     _due: dict[EntityAddress, _Armed] = field(default_factory=dict)
@@ -72,6 +77,7 @@ class Due(Invariant):
     _since: datetime | None = None
     _noticing: Noticing = field(default_factory=Noticing)
     _outages: list[Outage] = field(default_factory=list)
+    _mending: Mending = field(default_factory=Mending)
 
     def __post_init__(self) -> None:
         """Begin with nothing broken."""
@@ -96,6 +102,7 @@ class Due(Invariant):
         for envelope in landed.envelopes:
             self._noticing.note(envelope)
             self._owners.note(envelope)
+            self._mending.note(envelope)
             if isinstance(envelope.event, HostClockStepped):
                 by = timedelta(seconds=envelope.event.offset_seconds)
                 self._broken.clock_stepped(envelope.decided, by)
@@ -132,15 +139,18 @@ class Due(Invariant):
         self._outages.append(outage)
 
     def end(self, now: datetime) -> None:
-        """Nothing is overdue or was done late, and each long outage was noticed and told."""
+        """Nothing is overdue or was done late; outages were told, and what may be was mended."""
         self.moment(now)
         self._noticing.settle(now)
         for delay in self._delays:
             self._compare_delay(delay)
         for outage in self._outages:
             self._compare_outage(outage, outage.ended or now)
+        for gap in self._mending.gaps:
+            self._compare_gap(gap, now)
         self._delays.clear()
         self._outages.clear()
+        self._mending.gaps.clear()
 
     def _compare_delay(self, delay: _Delay) -> None:
         parts = self._owners.of(delay.entity) | {delay.by}
@@ -151,6 +161,18 @@ class Due(Invariant):
         if late > self.late:
             what = f"it was due at {delay.due}, and done at {delay.done}: {late} late"
             self.broken(str(delay.entity), delay.sequence, what)
+
+    def _compare_gap(self, gap: Gap, now: datetime) -> None:
+        """Somebody must begin to mend what is down as soon as nothing is broken that this takes."""
+        if gap.by:
+            self.exercise(MENDED if gap.by == 1 else MENDED_AGAIN)
+        if self._since is None and gap.ended is not None:
+            return  # what was broken meanwhile is not known
+        ended = gap.ended or now
+        late = self._broken.after(gap.began, self.late, self._owners.of_kinds(MENDING))
+        if ended > late:
+            what = f"{gap.services} was down, and from {gap.began} to {ended} nothing mended it"
+            self.broken(f"incident/{gap.incident}", gap.sequence, what)
 
     def _compare_outage(self, outage: Outage, ended: datetime) -> None:
         deadline = self._deadline(outage)

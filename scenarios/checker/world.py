@@ -19,6 +19,7 @@ from events.effect import (
     Intent,
 )
 from scenarios.checker.invariant import Invariant
+from scenarios.checker.proofs import PROVEN, SUCCEEDED, Proofs
 from scenarios.checker.told_without_log import ToldWithoutLog
 
 if TYPE_CHECKING:
@@ -84,6 +85,8 @@ class World(Invariant):
         ALTERNATING,
         TOLD_OVER,
         WITHOUT_LOG,
+        PROVEN,
+        SUCCEEDED,
     )
     skew: timedelta = SKEW
     _wishes: dict[tuple[str, int], _Wish] = field(default_factory=dict)
@@ -99,12 +102,17 @@ class World(Invariant):
     _actions: set[str] = field(default_factory=set)
     _unwished: dict[str, list[datetime]] = field(default_factory=lambda: defaultdict(list))
     _without_log: ToldWithoutLog = field(default_factory=ToldWithoutLog)
+    _proofs: Proofs = field(default_factory=Proofs)
 
     def commit(self, landed: Landed) -> None:
-        """Open an intent, or end it: once."""
+        """Open an intent, or end it: once. What is said to be proven was seen."""
         for envelope in landed.envelopes:
             event = envelope.event
             self._without_log.note(envelope)
+            for claim, why_not in self._proofs.note(envelope):
+                self.exercise(claim)
+                if why_not:
+                    self.broken(landed.entity, landed.sequence, why_not)
             if isinstance(event, EffectIntended):
                 self._wished(landed, event.intent)
             elif isinstance(event, _ENDS):

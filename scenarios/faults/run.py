@@ -35,6 +35,7 @@ BY_CHANCE = frozenset(
         "acknowledged: unchanging",
         "world: denied",
         "world: told without the log",
+        "due: mended again",
     }
 )
 """Claims that a run may happen not to exercise."""
