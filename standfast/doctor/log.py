@@ -23,18 +23,22 @@ from projections.reading import (
     projection_states,
 )
 from standfast.doctor.finding import error, ok, warning
+from standfast.emergency.diagnosis import refusal_in
 from standfast.hosts_asked import ask_hosts, host_names
 from standfast.running import pid_of, processes_of
 from standfast.supervisor.processes import LOG
 from standfast.upgrade_account import read_account
 
 if TYPE_CHECKING:
+    from nats.js.api import StreamInfo
     from sqlalchemy import Connection
 
     from actors.runtime.description import Described
     from standfast.doctor.finding import Finding, Patient
 
 LAG_WARNING = 1_000
+FULL_WARNING_SHARE = 0.8
+REFUSED_SECONDS = 10.0
 CLOCK_HOURS = 24
 SKEW_SECONDS = 2.0
 MIB = 1024 * 1024
@@ -51,11 +55,25 @@ async def streams(patient: Patient) -> list[Finding]:
     shown = []
     for name in (patient.log.stream, TELEMETRY_STREAM, CHECKPOINT_STREAM):
         try:
-            state = (await manager.stream_info(name)).state
+            info = await manager.stream_info(name)
         except NotFoundError:
             return [error("log", f"its stream {name} is missing", "standfast up")]
-        shown.append(f"{name.removeprefix('STANDFAST_').lower()} {state.bytes / MIB:.1f} MiB")
+        if name == patient.log.stream and (trouble := _limited(info)):
+            return [trouble]
+        shown.append(f"{name.removeprefix('STANDFAST_').lower()} {info.state.bytes / MIB:.1f} MiB")
     return [ok("log", ", ".join(shown)), *await _clock_against_log(patient)]
+
+
+def _limited(info: StreamInfo) -> Finding | None:
+    """Say that the stream of commits takes none, or soon will not: somebody gave it a limit."""
+    name, limit = info.config.name, info.config.max_bytes or 0
+    if (refusal := refusal_in(info)) is not None:
+        text = f"it takes no commits: {refusal.reason}"
+        return error("log", text, f"nats stream edit {name} --max-bytes=-1 --max-msgs=-1")
+    if 0 < limit * FULL_WARNING_SHARE < info.state.bytes:
+        text = f"{info.state.bytes / MIB:.1f} of the {limit / MIB:.1f} MiB that {name} may have"
+        return warning("log", f"{text} are used", f"nats stream edit {name} --max-bytes=-1")
+    return None
 
 
 def _unreachable(patient: Patient) -> Finding:
@@ -127,6 +145,12 @@ async def hosts(patient: Patient) -> list[Finding]:
     reading = [host.name for host in asked.hosts if not host.ready]
     if reading:
         return [warning("hosts", f"still reading their buckets: {', '.join(reading)}")]
+    refused = {one.name: one.refused_seconds for one in asked.hosts}
+    if max(refused.values(), default=0.0) > REFUSED_SECONDS:
+        shown = ", ".join(f"{name} {one:.0f} s ago" for name, one in refused.items() if one)
+        text = f"the log refused a commit, and has stored none since: {shown}"
+        path = patient.directory.processes / "log.log"
+        return [warning("hosts", text, f"tail -n 50 {path}"), *_builds(patient, asked.hosts)]
     return [ok("hosts", f"all {len(names)} serve"), *_builds(patient, asked.hosts)]
 
 

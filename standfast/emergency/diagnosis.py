@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 ASK_SECONDS = 2.0
 FREE_BYTES_MIN = 16 * 1024 * 1024
 FULL_SHARE = 0.98
+COMMIT_BYTES_MIN = 512
+"""No commit takes less room, its headers included."""
+CLOSED = "it is closed, as while it is restored"
 MIB = 1024 * 1024
 
 
@@ -66,10 +69,33 @@ async def diagnose(log: Log, log_directory: Path | None) -> Diagnosis:
 def _of_stream(info: StreamInfo) -> Diagnosis | None:
     limit = info.config.max_bytes or 0
     if limit > 0 and info.state.bytes > limit * FULL_SHARE:
-        return Diagnosis(f"it is full: it has reached its limit of {limit / MIB:.1f} MiB")
-    if info.config.subjects != [STATE_SUBJECTS]:
-        return Diagnosis("it is closed, as while it is restored")
-    return None
+        return _full(f"{limit / MIB:.1f} MiB")
+    return refusal_in(info)
+
+
+def _full(limit: str) -> Diagnosis:
+    return Diagnosis(f"it is full: it has reached its limit of {limit}")
+
+
+async def refusal_of(log: Log) -> Diagnosis | None:
+    """Say why the log takes no commit at all, as far as its own settings tell; else None.
+
+    Raises `NatsError`, `TimeoutError` or `OSError` where it does not answer.
+    """
+    async with asyncio.timeout(ASK_SECONDS):
+        info = await log.client.jsm().stream_info(log.stream)
+    return refusal_in(info)
+
+
+def refusal_in(info: StreamInfo) -> Diagnosis | None:
+    """Say why a stream takes no commit at all. One with little room left may take small ones."""
+    limit = info.config.max_bytes or 0
+    if 0 < limit < info.state.bytes + COMMIT_BYTES_MIN:
+        return _full(f"{limit / MIB:.1f} MiB")
+    messages = info.config.max_msgs or 0
+    if 0 < messages <= info.state.messages:
+        return _full(f"{messages} commits")
+    return Diagnosis(CLOSED) if info.config.subjects != [STATE_SUBJECTS] else None
 
 
 async def _of_hosts(log: Log) -> Diagnosis:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+
+from nats.errors import Error as NatsError
 
 from actors.runtime.commands import NoAnswerError
 from effects.ending import end_tasks
 from events.log import LogUnavailableError
-from standfast.emergency.diagnosis import diagnose
+from standfast.emergency.diagnosis import CLOSED, diagnose, refusal_of
 from standfast.emergency.emergency import EMERGENCY_SECONDS
 from standfast.emergency.records import LostAgain, Returned
 
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 LOOK_SECONDS = 0.5
 MERGE_SECONDS = 1.0
 HEAD_SECONDS = 2.0
+ASK_SECONDS = 2.0
+CLOSED_SECONDS = 60.0
+"""A restore may keep the log closed for so long before that is an emergency."""
 YIELD_SECONDS_MAX = 6.0
 """A receiver's own time limit and more; a watchdog that does not answer is not waited for."""
 YIELD_LOOK_SECONDS = 0.1
@@ -38,8 +43,9 @@ _LOGGER = logging.getLogger(__name__)
 class Vigil:
     """Watches over one prober's way into the log, until cancelled.
 
-    There are two signs that the log takes nothing: telemetry is not acknowledged, or a service is
-    down by our own judgement and the log does not say so.
+    There are three signs that the log takes nothing: telemetry is not acknowledged, a service is
+    down by our own judgement and the log does not say so, or the stream of commits is at its limit
+    or closed, which nobody would notice in a calm time, when nothing is to be committed.
     """
 
     emergency: Emergency
@@ -48,17 +54,37 @@ class Vigil:
     writer: TelemetryWriter
     merger: Merger
     log_directory: Path | None = None
+    _refuses_since: float | None = field(default=None, init=False)
 
     async def run(self) -> None:
         """Watch until cancelled."""
-        merging = asyncio.create_task(self._keep_merging())
+        beside = [
+            asyncio.create_task(self._keep_merging()),
+            asyncio.create_task(self._keep_asking()),
+        ]
         try:
-            while not merging.done():
+            while not any(one.done() for one in beside):
                 await asyncio.sleep(LOOK_SECONDS)
                 await self._look()
-            merging.result()
+            for one in beside:
+                if one.done():
+                    one.result()
         finally:
-            await end_tasks([merging])
+            await end_tasks(beside)
+
+    async def _keep_asking(self) -> None:
+        """Ask the log whether it would take a commit; where it does not answer others tell."""
+        while True:
+            await asyncio.sleep(ASK_SECONDS)
+            try:
+                refusal = await refusal_of(self.log)
+            except (NatsError, TimeoutError, OSError):
+                continue
+            if refusal is None:
+                self._refuses_since = None
+            elif self._refuses_since is None:
+                more = CLOSED_SECONDS - EMERGENCY_SECONDS if refusal.reason == CLOSED else 0.0
+                self._refuses_since = asyncio.get_running_loop().time() + more
 
     async def _look(self) -> None:
         self.emergency.judge.watching.advance(datetime.now(UTC), 0)
@@ -67,7 +93,8 @@ class Vigil:
             return
         now = asyncio.get_running_loop().time()
         unsaid_seconds = self.emergency.judge.overdue_seconds(self.book.pages, now)
-        away_seconds = max(unsaid_seconds, self.writer.unacknowledged_seconds)
+        refused_seconds = 0.0 if self._refuses_since is None else now - self._refuses_since
+        away_seconds = max(unsaid_seconds, refused_seconds, self.writer.unacknowledged_seconds)
         if away_seconds >= EMERGENCY_SECONDS:
             diagnosis = await diagnose(self.log, self.log_directory)
             since = datetime.now(UTC) - timedelta(seconds=away_seconds)
@@ -95,6 +122,7 @@ class Vigil:
         except NoAnswerError:
             self.emergency.turn(LostAgain())
             raise
+        self._refuses_since = None  # what was asked before is of before
         self.emergency.end()
 
     @property

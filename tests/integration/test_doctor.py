@@ -133,6 +133,23 @@ def _later() -> datetime:
     return datetime.now(UTC) + timedelta(seconds=1)
 
 
+async def test_a_log_that_was_given_a_limit_is_named_before_and_when_it_is_reached(
+    stand: Stand,
+) -> None:
+    log = await stand.open()
+    await stand.serve(log)
+    manager = log.client.jsm()
+    info = await manager.stream_info(log.stream)
+    with supervised(stand):
+        for limit, state in ((1.2, "warning"), (1.0, "error"), (2.0, "ok")):
+            most = int(info.state.bytes * limit)
+            await manager.update_stream(info.config.evolve(max_bytes=most))
+            found = by_name(await examine(stand.directory))["log"]
+            assert found.state == state, found
+            assert (f"nats stream edit {log.stream}" in found.command) == (state != "ok")
+        await manager.update_stream(info.config.evolve(max_bytes=-1))
+
+
 async def test_an_unreachable_log_is_an_error(history: Stand) -> None:
     with supervised(history):
         found = by_name(await examine(history.directory))

@@ -270,6 +270,26 @@ async def test_a_full_log_is_told_and_afterwards_knows_what_happened(
     await standing.run("verify")
 
 
+async def test_a_full_log_is_told_in_a_calm_time_too(
+    standing: Standing, receiver: Receiver
+) -> None:
+    """Nobody commits anything, so nobody is refused."""
+    before = await head(standing)
+    async with full_log(standing):
+        await until(lambda: receiver.told(LOG) == ["firing"], 30)
+        assert receiver.told(DOWN) == []
+        doctor = " ".join((await standing.run("doctor", code=1)).split())
+        assert "it takes no commits: it is full: it has reached its limit" in doctor
+        assert "the log takes nothing since" in await standing.run("status")
+        assert await head(standing) == before
+        await asyncio.sleep(5)
+        assert receiver.told(LOG) == ["firing"], "it is full until it is not"
+    await until(lambda: receiver.told(LOG) == ["firing", "resolved"], 60)
+    await asyncio.sleep(5)
+    assert receiver.told(LOG) == ["firing", "resolved"]
+    assert (await since(standing, "platform", "hurt", before)).count("platform.log_was_away") == 1
+
+
 @contextlib.asynccontextmanager
 async def full_log(standing: Standing) -> AsyncIterator[None]:
     """Set the limit of the state stream to what it holds, for a while."""
