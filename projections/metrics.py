@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from prometheus_client import Metric
     from sqlalchemy import Connection
 
+    from projections.base import Row
     from projections.heartbeat import HeartbeatWindow
     from projections.latency import LatencyWindow
     from projections.reading import Reading
@@ -28,7 +30,10 @@ SERVICE_STATES = ("healthy", "down", "no data", "unknown", "retired")
 
 @dataclass(frozen=True, slots=True)
 class MetricsSource:
-    """Where the figures come from. `head` is the log's last sequence, None if not known."""
+    """Where the figures come from. `head` is the log's last sequence, None if not known.
+
+    `known` gives the rows of services as they are known to be now: those that may be old are not.
+    """
 
     reading: Reading
     window: LatencyWindow
@@ -36,6 +41,7 @@ class MetricsSource:
     build: str
     now: Callable[[], float]
     head: Callable[[], int | None]
+    known: Callable[[list[Row]], list[Row]] = field(default=list)
 
 
 def exposition(source: MetricsSource) -> bytes:
@@ -74,8 +80,9 @@ class StandfastCollector(Collector):
         yield from self._processes()
 
     def _of_rows(self, connection: Connection) -> Iterator[Metric]:
-        yield from _services(connection)
-        yield from _counted(connection)
+        rows = self._source.known(services(connection))
+        yield from _services(rows)
+        yield from _counted(connection, rows)
         yield from self._positions(connection)
 
     def _positions(self, connection: Connection) -> Iterator[Metric]:
@@ -137,7 +144,7 @@ class StandfastCollector(Collector):
         yield from (age, lag)
 
 
-def _services(connection: Connection) -> Iterator[Metric]:
+def _services(rows: list[Row]) -> Iterator[Metric]:
     up = GaugeMetricFamily(
         "standfast_service_up",
         "1 healthy, 0 down; a service that nobody can judge has no value.",
@@ -146,18 +153,20 @@ def _services(connection: Connection) -> Iterator[Metric]:
     judged = GaugeMetricFamily(
         "standfast_service_judged", "Whether there is a verdict now.", labels=["service"]
     )
-    for row in services(connection):
+    for row in rows:
         judged.add_metric([row["id"]], float(row["state"] in UP))
         if row["state"] in UP:
             up.add_metric([row["id"]], UP[row["state"]])
     yield from (up, judged)
 
 
-def _counted(connection: Connection) -> Iterator[Metric]:
+def _counted(connection: Connection, rows: list[Row]) -> Iterator[Metric]:
     found = counts(connection)
+    retired = found["services"].get("retired", 0)
+    by_state = Counter({"retired": retired}) + Counter(row["state"] for row in rows)
     states = GaugeMetricFamily("standfast_services", "Services by state.", labels=["state"])
     for state in SERVICE_STATES:
-        states.add_metric([state], found["services"].get(state, 0))
+        states.add_metric([state], by_state[state])
     alerts = GaugeMetricFamily("standfast_alerts", "Alerts by state.", labels=["state"])
     for state in ALERT_STATES:
         alerts.add_metric([state], found["alerts"].get(state, 0))

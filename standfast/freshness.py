@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from standfast.emergency.records import Outage
     from standfast.paths import StateDirectory
 
+URGENCY = ("down", "no data", "unknown", "healthy", "retired")
 STALE = timedelta(seconds=15)
 """So long after the newest heartbeat through prober, log and projections these may be old."""
 
@@ -32,6 +33,7 @@ class Freshness:
     """Whether rows say how all is now: `reasons` say why not, and `since` when they last did.
 
     `down` is what the prober saw go down without the log; `pages` are open without the log.
+    Where there is no reason nothing is `down` but what the rows say.
     """
 
     reasons: tuple[str, ...] = ()
@@ -50,15 +52,18 @@ class Freshness:
         return replace(self, reasons=(*self.reasons, reason), since=min(known, default=None))
 
     def of(self, services: Iterable[Row]) -> list[Row]:
-        """Give the rows of services as they are known to be."""
+        """Give the rows of services as they are known to be, the most urgent first."""
+        if not self.reasons:
+            return list(services)
         down = {one.service: one for one in self.down}
-        return [self._row(row, down.get(row["id"])) for row in services]
+        known = [self._row(row, down.get(row["id"])) for row in services]
+        return sorted(known, key=lambda row: URGENCY.index(row["state"]))
 
     def _row(self, row: Row, concluded: Concluded | None) -> Row:
         if concluded is not None:
             since = moment_text(concluded.since)
             return {**row, "state": "down", "since": since, "reason": concluded.reason}
-        if self.reasons and row["state"] == "healthy":
+        if row["state"] == "healthy":
             known = f"it was healthy at {self.as_of}" if self.as_of else "it was healthy"
             since = moment_text(self.since) if self.since else row["since"]
             return {**row, "state": "no data", "since": since, "reason": known}

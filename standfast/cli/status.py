@@ -116,7 +116,7 @@ def read_status(directory: StateDirectory) -> Status:
                 running=running,
                 sequence=min((s.sequence for s in projection_states(connection)), default=0),
                 freshness=freshness,
-                services=_worst_first(freshness.of(services(connection))),
+                services=freshness.of(services(connection)),
                 incidents=incidents(connection, "open"),
                 alerts=[r for r in alerts(connection) if r["state"] != "resolved"],
                 recoveries=[r for r in recoveries(connection) if r["ended"] is None],
@@ -125,10 +125,6 @@ def read_status(directory: StateDirectory) -> Status:
             )
     finally:
         reading.close()
-
-
-def _worst_first(rows: list[Row]) -> list[Row]:
-    return sorted(rows, key=lambda row: WORSE.index(row["state"]) if row["state"] in WORSE else 9)
 
 
 def _as_json(found: Status) -> dict[str, Any]:

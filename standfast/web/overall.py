@@ -1,5 +1,6 @@
 """The routes about all of it: events, causes, projections, status, the stream and metrics."""
 
+from collections import Counter
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -16,6 +17,7 @@ from projections.reading import (
     faults,
     parked_entities,
     projection_states,
+    services,
     without_verdict,
 )
 from projections.reading.journal import cloudevent
@@ -113,6 +115,9 @@ def read_status(request: Request) -> dict[str, Any]:
     parts = dependencies_of(request)
     with parts.reading.moment() as connection:
         found = counts(connection)
+        if parts.freshness().reasons:
+            rows = parts.freshness().of(services(connection, retired=True))
+            found["services"] = dict(Counter(row["state"] for row in rows))
         states = projection_states(connection)
         parked = parked_entities(connection)
         declined = declined_commands(connection, limit=20)
@@ -173,5 +178,6 @@ def read_metrics(request: Request) -> Response:
         build=parts.build,
         now=lambda: parts.clock().timestamp(),
         head=lambda: parts.head.sequence,
+        known=parts.freshness().of,
     )
     return Response(exposition(source), media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.fixtures.web import eventually
+from standfast.freshness import Freshness
+from tests.fixtures.web import eventually, running_platform
+from tests.history import EPOCH
 from tests.story import become_healthy, configure, outage, steady
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
+    from events.log import Log
     from tests.fixtures.web import Platform
 
 
@@ -145,3 +149,29 @@ async def _next_event(lines: AsyncIterator[str]) -> dict[str, Any]:
             if "changed" in content:
                 return content
     raise AssertionError("the stream ended")
+
+
+async def test_what_may_be_old_is_no_data_in_figures_too(log: Log, tmp_path: Path) -> None:
+    stale = Freshness().because("the log takes nothing", EPOCH)
+    async with running_platform(log, tmp_path, freshness=lambda: stale) as platform:
+        await steady(platform.recorder)
+        await platform.projected()
+
+        async def is_stale() -> bool:
+            return (await platform.get("/healthz")).status_code == 503
+
+        await eventually(is_stale)
+        status = (await platform.get("/api/status")).json()
+        assert (status["counts"]["services"], status["stale"]) == (
+            {"no data": 3},
+            ["the log takes nothing"],
+        )
+        metrics = (await platform.get("/metrics")).text
+        assert 'standfast_service_judged{service="demo-app"} 0.0' in metrics
+        assert "standfast_service_up{" not in metrics
+        assert 'standfast_services{state="healthy"} 0.0' in metrics
+        assert 'standfast_services{state="no data"} 3.0' in metrics
+        one = (await platform.get("/api/services/demo-app")).json()
+        assert (one["state"], "it was healthy at" in one["reason"]) == ("no data", True)
+        page = (await platform.get("/services/demo-app")).text
+        assert "no data" in page
