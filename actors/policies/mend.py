@@ -16,6 +16,7 @@ from actors.recovery import (
     ReportServiceHealth,
     ReportSightLost,
     StartRecovery,
+    WithdrawRecovery,
 )
 from actors.topology import dependents_of
 from events.address import EntityAddress
@@ -207,7 +208,7 @@ def _resolved(knows: Knowledge, envelope: Envelope) -> Conclusion:
     notes = _left(knows, incident)
     if knows.settings.recovery_mode != "approval":
         return Conclusion(notes=notes)
-    command = CancelRecovery(by=MYSELF, reason="healthy again without it")
+    command = WithdrawRecovery(by=MYSELF, reason="healthy again without it")
     waiting = knows.runs_of(incident)
     wishes = [_to_recovery(run.recovery, command, envelope) for run in waiting]
     return Conclusion(notes=notes, wishes=wishes)
@@ -256,6 +257,7 @@ def _to_recovery(
     recovery: str,
     command: StartRecovery
     | CancelRecovery
+    | WithdrawRecovery
     | ReportServiceHealth
     | ReportSightLost
     | ReportKnownHealth,

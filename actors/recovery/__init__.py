@@ -16,6 +16,7 @@ from actors.recovery.commands import (
     ReportServiceHealth,
     ReportSightLost,
     StartRecovery,
+    WithdrawRecovery,
 )
 from actors.recovery.decide import decide
 from actors.recovery.evolve import evolve
@@ -33,6 +34,7 @@ __all__ = [
     "ReportServiceHealth",
     "ReportSightLost",
     "StartRecovery",
+    "WithdrawRecovery",
 ]
 
 
@@ -62,6 +64,7 @@ RECOVERY: Decider[Recovery] = Decider(
         ApproveRecovery,
         RejectRecovery,
         CancelRecovery,
+        WithdrawRecovery,
         ReportServiceHealth,
         ReportSightLost,
         ReportKnownHealth,

@@ -42,6 +42,13 @@ class CancelRecovery(Command):
     reason: str
 
 
+class WithdrawRecovery(Command):
+    """Nobody need allow it any more. What was allowed goes on: half done it would do harm."""
+
+    by: str
+    reason: str
+
+
 class ReportServiceHealth(Command):
     """A service of the plan changed its health."""
 

@@ -14,6 +14,7 @@ from actors.recovery.commands import (
     ReportServiceHealth,
     ReportSightLost,
     StartRecovery,
+    WithdrawRecovery,
 )
 from actors.recovery.evolve import evolve
 from actors.recovery.states import (
@@ -76,6 +77,10 @@ def _decide_command(state: Recovery, command: Command, now: datetime) -> Decisio
             return [RecoveryApproved(by=by)]
         case Awaiting(), RejectRecovery(by=by, reason=reason):
             return [RecoveryRejected(by=by, reason=reason)]
+        case Awaiting(), WithdrawRecovery(by=by, reason=reason):
+            return [RecoveryCancelled(by=by, reason=reason)]
+        case _, WithdrawRecovery():
+            return Declined("the recovery does not wait for approval")
         case Unplanned(), (ApproveRecovery() | RejectRecovery() | CancelRecovery()):
             return Declined("there is no such recovery")
         case _, (ApproveRecovery() | RejectRecovery()):

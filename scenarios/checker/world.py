@@ -281,8 +281,9 @@ class World(Invariant):
         if heard[-1][1] == "resolved":
             return
         last = self._notices[alert, receiver][-1]
-        if last.text("status") == "resolved" and isinstance(last.end, EffectFailed):
-            return  # the log says that it was tried to the end, and given up
+        given_up = isinstance(last.end, EffectFailed | EffectOutcomeUnknown)
+        if last.text("status") == "resolved" and given_up:
+            return  # the log says that it was tried to the end
         what = "it was told of firing, and never that it is over"
         self.broken(f"{alert} at {receiver}", last.sequence, what)
 

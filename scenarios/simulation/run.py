@@ -51,6 +51,8 @@ RECEIVERS = ("ops", "chat")
 LOOK_SECONDS = 60.0
 """So often what is due and what hosts have in memory is looked at, where all is calm."""
 TRUE_SECONDS = 300.0
+HEAL_SHARES = (2 / 3, 1 / 3)
+"""People mend all when it is over, and once more what recoveries left to them by then."""
 MEMORY = Path("/dev/shm")  # noqa: S108  (a folder of its own is made there)
 
 
@@ -171,9 +173,11 @@ class Simulation:
         if self.record.is_broken:
             return
         self.mishaps.heal_all()
-        self.world.mend_all()
-        if not await self._breaks_within(self.settings.heal_seconds):
-            await Ending(self.cluster, self.record).look()
+        for share in HEAL_SHARES:
+            self.world.mend_all()
+            if await self._breaks_within(self.settings.heal_seconds * share):
+                return
+        await Ending(self.cluster, self.record).look()
 
     async def _breaks_within(self, seconds: float) -> bool:
         """Wait for a while, or until anything is not as it must be; gives whether that is so."""

@@ -43,6 +43,14 @@ async def test_a_wish_without_an_end_is_named(past: Past) -> None:
     assert broken(past.checker(), LATER)["world"] == ["notify never came to an end"]
 
 
+async def test_an_end_that_was_tried_until_nobody_knew_need_not_be_heard(past: Past) -> None:
+    await told(past, ends=False)
+    await past.append(ALERT, EffectOutcomeUnknown(number=2, reason="silence"))
+    checker = past.checker()
+    checker.delivered(deliveries(past.log.stored)[0])
+    assert "world" not in broken(checker, LATER)
+
+
 async def test_a_second_end_and_one_that_nobody_wished_are_named(past: Past) -> None:
     await told(past)
     await past.append(ALERT, EffectSucceeded(number=2))

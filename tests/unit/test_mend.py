@@ -237,7 +237,7 @@ def test_a_plan_is_noted_in_its_incident(mode: str, outcome: str, runs: int) -> 
 
 
 @pytest.mark.parametrize(
-    ("mode", "orders"), [("approval", [f"CancelRecovery {RECOVERY}"]), ("automatic", [])]
+    ("mode", "orders"), [("approval", [f"WithdrawRecovery {RECOVERY}"]), ("automatic", [])]
 )
 def test_what_still_waits_for_a_person_is_withdrawn_when_it_is_over(
     mode: str, orders: list[str]

@@ -12,6 +12,7 @@ from actors.recovery import (
     ApproveRecovery,
     CancelRecovery,
     RejectRecovery,
+    WithdrawRecovery,
 )
 from events.effect import EffectIntended
 from events.recovery import RecoveryFailed, RecoveryRejected
@@ -132,6 +133,18 @@ def test_what_waits_is_cancelled_at_once(mode: str) -> None:
     story = Story(RECOVERY)
     story.give(start(step("db", effect="none"), mode=mode))
     assert story.names(CancelRecovery(by="ann", reason="x")) == ["RecoveryCancelled"]
+
+
+def test_what_waits_is_withdrawn_and_what_was_allowed_goes_on() -> None:
+    """A restart that is withdrawn between its stop and its start would leave a service stopped."""
+    story = Story(RECOVERY)
+    story.give(start(step("db"), mode="approval"))
+    withdraw = WithdrawRecovery(by="policy:mend", reason="healthy again without it")
+    allowed = Story(RECOVERY)
+    allowed.give(start(step("db"), mode="approval"))
+    allowed.give(ApproveRecovery(by="ann"))
+    assert story.names(withdraw) == ["RecoveryCancelled"]
+    assert allowed.declines(withdraw) == "the recovery does not wait for approval"
 
 
 def test_health_that_is_known_changes_nothing_and_none_is_taken_after_the_end() -> None:
