@@ -20,6 +20,7 @@ from events.base import Event
 from events.effect import EffectIntended
 from events.placement import BucketRange
 from events.subjects import CHECKPOINT_STREAM, checkpoint_subject
+from tests.fixtures.checked import ACKNOWLEDGED, HELD
 from tests.hosting import PLACED, Hosting, states_of
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from actors.runtime.store import Entities
     from events.log import Log
     from events.reader import Message
+    from tests.fixtures.checked import CheckedRun
 
 ALL = tuple(BucketRange(kind=kind) for kind in PLACED)
 
@@ -62,7 +64,9 @@ async def load(
     }
 
 
-async def test_recovery_with_checkpoints_equals_recovery_without(hosting: Hosting) -> None:
+async def test_recovery_with_checkpoints_equals_recovery_without(
+    hosting: Hosting, checked_run: CheckedRun
+) -> None:
     host = await lived(hosting)
     live = states_of(host)
     assert await load(hosting.log) == live
@@ -78,6 +82,7 @@ async def test_recovery_with_checkpoints_equals_recovery_without(hosting: Hostin
     assert await load(hosting.log) == live
     assert await load(hosting.log, cached=False) == live
     assert states_of(await hosting.start()) == live
+    await checked_run.clean(hosting.log, *HELD, hosts=("h1",))
 
 
 async def test_deleting_the_checkpoints_changes_nothing(hosting: Hosting) -> None:
@@ -192,14 +197,19 @@ async def test_a_checkpoint_that_cannot_be_used_is_not_there(
     assert states_of(await hosting.start()) == live
 
 
-async def test_checkpoints_written_while_commands_flow_lose_nothing(hosting: Hosting) -> None:
+async def test_checkpoints_written_while_commands_flow_lose_nothing(
+    hosting: Hosting, checked_run: CheckedRun
+) -> None:
     await hosting.place(h1=PLACED)
     host = await hosting.start()
     for number in range(8):
         await hosting.configure(f"s{number}")
+    sender = checked_run.commands(hosting.log.client)
     flowing = asyncio.gather(
         *[
-            hosting.send(f"service/s{number % 8}", RequestProbe(reason=f"{number}"))
+            sender.send(
+                EntityAddress("service", f"s{number % 8}"), RequestProbe(reason=f"{number}")
+            )
             for number in range(600)
         ]
     )
@@ -209,6 +219,9 @@ async def test_checkpoints_written_while_commands_flow_lose_nothing(hosting: Hos
         assert await load(hosting.log, head) == await load(hosting.log, head, cached=False)
     await flowing
     assert await load(hosting.log) == await load(hosting.log, cached=False)
+    await hosting.kill(host)
+    await hosting.start()
+    await checked_run.clean(hosting.log, ACKNOWLEDGED, *HELD, hosts=("h1",))
 
 
 async def test_checkpoints_are_written_by_themselves(hosting: Hosting) -> None:

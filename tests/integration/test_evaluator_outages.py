@@ -15,8 +15,9 @@ from events.log import Log
 from events.server import free_port
 from events.service import ServiceBecameHealthy, ServiceLostSight, ServiceWentDown
 from standfast.roles.prober import Prober, ProberSettings
+from tests.fixtures.checked import HELD, NO_POLICIES
 from tests.fixtures.nats import connect_to, fresh_log
-from tests.fixtures.service_host import Services, vantage
+from tests.fixtures.service_host import HOST, Services, vantage
 from tests.waiting import until
 from tests.watching import (
     QUICK,
@@ -32,6 +33,7 @@ from tests.watching import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.fixtures.checked import CheckedRun
     from tests.fixtures.nats import NatsServer
 
 
@@ -70,7 +72,9 @@ async def test_a_lagging_evaluator_concludes_nothing_from_its_own_lag(
     assert [type(fact) for fact in await facts(services, "web")] == [ServiceBecameHealthy]
 
 
-async def test_what_nobody_answers_is_reported_later_as_it_is_then(services: Services) -> None:
+async def test_what_nobody_answers_is_reported_later_as_it_is_then(
+    services: Services, checked_run: CheckedRun
+) -> None:
     await services.configure("web", QUICK)
     await services.configure("other", QUICK)
     await services.stop()
@@ -86,9 +90,12 @@ async def test_what_nobody_answers_is_reported_later_as_it_is_then(services: Ser
             await until(lambda: isinstance(services.health("web"), Healthy), 20)
             await until(lambda: isinstance(services.health("other"), Healthy), 20)
     assert isinstance((await facts(services, "other"))[0], ServiceBecameHealthy)
+    await checked_run.clean(services.log, *HELD, hosts=(HOST,), without=NO_POLICIES)
 
 
-async def test_an_outage_of_the_log_makes_no_outage_of_a_service(own_server: NatsServer) -> None:
+async def test_an_outage_of_the_log_makes_no_outage_of_a_service(
+    own_server: NatsServer, checked_run: CheckedRun
+) -> None:
     client = await connect_to(own_server)
     log = await fresh_log(client)
     services = Services(log)
@@ -100,13 +107,15 @@ async def test_an_outage_of_the_log_makes_no_outage_of_a_service(own_server: Nat
         prober, evaluator = Prober(log, vantage("prober-1")), evaluator_of(log)
         async with running(prober.run()), running(evaluator.run()):
             await until(lambda: isinstance(services.health("web"), Healthy))
-            own_server.kill()
-            await until(lambda: prober.writer.waiting_batches > 4, 20)
-            own_server.start()
-            await until_read_on(evaluator, 8, 60)
+            with checked_run.injected("kill", "log"):
+                own_server.kill()
+                await until(lambda: prober.writer.waiting_batches > 4, 20)
+                own_server.start()
+                await until_read_on(evaluator, 8, 60)
             assert evaluator.reporter.reports == 1
             target.close()
             await until(lambda: isinstance(services.health("web"), Down), 20)
+        await checked_run.clean(log, *HELD, hosts=(HOST,), without=NO_POLICIES)
     await services.stop()
     await client.close()
 

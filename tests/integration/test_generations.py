@@ -25,6 +25,7 @@ from projections.runner import Runner
 from standfast.keeping.making import make_backup
 from standfast.keeping.restoring import Restore
 from standfast.keeping.sources import BackupSource
+from tests.fixtures.checked import HELD
 from tests.fixtures.nats import NatsServer, connect_to, fresh_log
 from tests.hosting import Hosting
 from tests.integration.effect_world import World, a_world, an_executor, eventually
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
     from actors.runtime.handing import Errand
     from events.base import Event
+    from tests.fixtures.checked import CheckedRun
 
 
 def quietly(_what: str, _done: float, _total: float) -> None:
@@ -90,29 +92,33 @@ async def handed(log: Log, subject: str, errand: Errand) -> bytes:
 
 
 async def test_an_end_that_the_backup_does_not_know_is_reported_again_and_nothing_done_twice(
-    own_log: Log, own_server: NatsServer, tmp_path: Path
+    own_log: Log, own_server: NatsServer, tmp_path: Path, checked_run: CheckedRun
 ) -> None:
-    file, ledger = tmp_path / "log.backup", tmp_path / "ledger"
+    file = tmp_path / "log.backup"
+    ledger = checked_run.directory / "ledger-command.jsonl"
     async with a_world(own_log) as world:
-        await world.configure("db", **a_command(f"echo ran >> {ledger}"))
+        await world.configure("db", **a_command(checked_run.entry("db")))
         entity = await world.recover("db", "command.run")
         await eventually(lambda: wishes_of(world, entity))
         await make_backup(own_log, file, quietly)
         with an_executor(own_server, tmp_path):
             await world.end_of(entity)
-    assert lines_of(ledger) == ["ran"]
+    assert len(lines_of(ledger)) == 1
     async with a_world(await restored(own_log, file)) as world:
         assert await world.ends(entity) == []
         with an_executor(own_server, tmp_path):
             await world.end_of(entity)
-    assert lines_of(ledger) == ["ran"]
+        await checked_run.clean(world.log, *HELD, "world: ended", hosts=("one",))
+    assert len(lines_of(ledger)) == 1
 
 
 async def wishes_of(world: World, entity: EntityAddress) -> list[Event]:
     return [one for one in await world.events(entity) if isinstance(one, EffectIntended)]
 
 
-async def test_a_command_of_another_life_of_the_log_is_not_carried_out(hosting: Hosting) -> None:
+async def test_a_command_of_another_life_of_the_log_is_not_carried_out(
+    hosting: Hosting, checked_run: CheckedRun
+) -> None:
     await hosting.place(h1=("service",))
     await hosting.start()
     await hosting.configure("s")
@@ -126,6 +132,7 @@ async def test_a_command_of_another_life_of_the_log_is_not_carried_out(hosting: 
             assert ((await sent).outcome is Outcome.DONE) is is_heard
         except NoAnswerError:
             assert not is_heard
+    await checked_run.clean(hosting.log, *HELD, hosts=("h1",))
 
 
 @pytest.mark.parametrize(("shared", "is_kept"), [(0, True), (-1, False)])

@@ -15,8 +15,10 @@ from events.streams import StreamLimits, ensure_streams
 from scenarios.faults.injectors.disk import refuse_syncs
 from standfast.paths import StateDirectory
 from standfast.runtime import Situation
+from standfast.supervisor.layout import HOSTED
+from tests.fixtures.checked import ACKNOWLEDGED, HELD, CheckedRun
 from tests.fixtures.nats import NatsServer
-from tests.flow import Flow, broken, check, configure, flowing, hosted, lost_of
+from tests.flow import Flow, broken, check, configure, flowing, hosted
 from tests.hosting import Hosting
 from tests.small_disk import SmallDisk
 from tests.standing import Standing
@@ -135,20 +137,23 @@ def alone(tmp_path: Path) -> Iterator[Standing]:
 
 
 async def test_a_log_that_refuses_after_its_disk_failed_is_started_anew(
-    alone: Standing, tmp_path: Path
+    alone: Standing, tmp_path: Path, checked_run: CheckedRun
 ) -> None:
     await alone.wait_ready()
     address = Situation.read(StateDirectory(alone.directory)).runtime.address
     pid = alone.pid_of("log")
     output = alone.directory / "processes" / "log.log"
-    async with flowing(address, tmp_path, services=("s0",), per_second=5.0) as flow:
-        refusal = await refuse_syncs(pid, tmp_path / "strace")
-        if refusal is None:
-            pytest.skip("needs strace")
-        await until(lambda: "input/output error" in output.read_text(), 30)
-        await refusal.end()
-        await flow.goes_on(10, timeout_seconds=90)
+    directory = checked_run.directory
+    async with flowing(address, directory, services=("s0",), per_second=5.0) as flow:
+        with checked_run.injected("fsync fails", "log"):
+            refusal = await refuse_syncs(pid, tmp_path / "strace")
+            if refusal is None:
+                pytest.skip("needs strace")
+            await until(lambda: "input/output error" in output.read_text(), 30)
+            await refusal.end()
+            await flow.goes_on(10, timeout_seconds=90)
     assert alone.pid_of("log") != pid
     client = await connect(address, "test")
-    assert await lost_of(await Log.open(client), tmp_path) == set()
+    log = await Log.open(client)
+    await checked_run.clean(log, ACKNOWLEDGED, *HELD, hosts=HOSTED)
     await client.close()

@@ -104,18 +104,26 @@ async def test_after_all_this_the_log_verifies(standing: Standing) -> None:
 
 
 async def test_a_killed_supervisor_is_succeeded_by_one_that_starts_nothing_twice(
-    standing: Standing,
+    standing: Standing, checked_run: CheckedRun
 ) -> None:
     await standing.wait_ready()
     before = standing.pids()
-    standing.kill()
-    standing.start()
-    await until(lambda: standing.output.count("ready:") == 2, 60)
-    assert standing.pids() == before
-    roles = [one.pid for one in psutil.process_iter() if _is_role_of(one, standing)]
-    assert sorted(roles) == sorted(before[role] for role in (WATCHDOG, *ROLES))
     async with connected(standing) as client:
-        await _all_serve(standing, client)
+        async with flowing(
+            address_of(standing), checked_run.directory, services=TARGETS, per_second=50
+        ) as flow:
+            with checked_run.injected("kill", "supervisor"):
+                standing.kill()
+                standing.start()
+                await until(lambda: standing.output.count("ready:") == 2, 60)
+            assert standing.pids() == before
+            roles = [one.pid for one in psutil.process_iter() if _is_role_of(one, standing)]
+            assert sorted(roles) == sorted(before[role] for role in (WATCHDOG, *ROLES))
+            await _all_serve(standing, client)
+            await flow.goes_on(20)
+        await _comes_to_rest(standing)
+        log = await Log.open(client)
+        await checked_run.clean(log, ACKNOWLEDGED, *HELD, hosts=HOSTED)
 
 
 def _is_role_of(process: psutil.Process, standing: Standing) -> bool:

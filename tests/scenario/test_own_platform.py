@@ -11,7 +11,11 @@ import httpx
 import psutil
 import pytest
 
+from events.log import Log
 from events.server import free_port
+from standfast.supervisor.layout import HOSTED
+from tests.fixtures.checked import HELD, CheckedRun
+from tests.hurting import connected
 from tests.receiver import Receiver
 from tests.standing import Standing
 from tests.waiting import until
@@ -43,8 +47,16 @@ alerting: {{receivers: [team]}}
 
 
 @pytest.fixture(scope="module")
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as found:
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CheckedRun]:
+    """One run of all that happens here, which the checker looks at after the kill."""
+    found = CheckedRun(tmp_path_factory.mktemp("run"))
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="module")
+def receiver(run: CheckedRun) -> Iterator[Receiver]:
+    with Receiver(run.ledger("team")) as found:
         yield found
 
 
@@ -90,19 +102,23 @@ async def test_a_bad_edit_changes_nothing_and_says_where_it_is(own: Standing) ->
     own.config.write_text(good)
 
 
-async def test_an_isolated_service_has_a_host_of_its_own(own: Standing) -> None:
+async def test_an_isolated_service_has_a_host_of_its_own(own: Standing, run: CheckedRun) -> None:
     await own.wait_ready()
     actors = await own.json("actors")
     homes = {f"{one['kind']}/{one['id']}": one["host"] for one in actors["entities"]}
     assert homes["service/here"] == "isolated-here"
     pid = next(one["pid"] for one in actors["hosts"] if one["name"] == "isolated-here")
-    os.kill(pid, signal.SIGKILL)
-    while True:
-        actors = await own.json("actors")
-        host = next(one for one in actors["hosts"] if one["name"] == "isolated-here")
-        if host["answered"] and host["ready"] and host["pid"] != pid:
-            break
+    with run.injected("kill", "isolated-here"):
+        os.kill(pid, signal.SIGKILL)
+        while True:
+            actors = await own.json("actors")
+            host = next(one for one in actors["hosts"] if one["name"] == "isolated-here")
+            if host["answered"] and host["ready"] and host["pid"] != pid:
+                break
     assert all(one["answered"] for one in actors["hosts"])
+    async with connected(own) as client:
+        claims = (*HELD, "world: delivered", "world: told it is over")
+        await run.clean(await Log.open(client), *claims, hosts=(*HOSTED, "isolated-here"))
 
 
 async def test_each_port_of_ray_refuses_without_the_token(own: Standing) -> None:

@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from events.log import Log
-from events.server import connect, free_port
-from standfast.paths import StateDirectory
-from standfast.runtime import Situation
+from events.server import free_port
 from standfast.supervisor.layout import HOSTED
 from tests.fixtures.checked import HELD, CheckedRun
-from tests.hurting import configuration, end, frozen, kill_all_but, replaced
+from tests.hurting import configuration, connected, end, frozen, kill_all_but, replaced
 from tests.receiver import Receiver
 from tests.standing import Standing
 from tests.waiting import until
@@ -100,13 +98,16 @@ async def test_when_all_but_the_watchdog_is_killed_people_are_told_once_until_it
     count = len(dead_man.pings)
     await until(lambda: len(dead_man.pings) > count)
     assert receiver.statuses() == ["firing", "resolved"]
+    await _is_clean(standing, checked_run)
+
+
+async def _is_clean(standing: Standing, checked_run: CheckedRun) -> None:
+    """Wait until the log knows who was told without it, and hold it to that."""
     await standing.wait_for("/api/events?kind=platform&id=hurt&limit=100", _knows_both, 60)
-    situation = Situation.read(StateDirectory(standing.directory))
-    client = await connect(situation.runtime.address, "test")
     claims = (*HELD, "world: told without the log")
-    log = await Log.open(client)
-    await checked_run.clean(log, *claims, hosts=HOSTED, late_seconds=AWAY_SECONDS)
-    await client.close()
+    async with connected(standing) as client:
+        log = await Log.open(client)
+        await checked_run.clean(log, *claims, hosts=HOSTED, late_seconds=AWAY_SECONDS)
 
 
 def _knows_both(answer: Any) -> bool:
@@ -116,7 +117,7 @@ def _knows_both(answer: Any) -> bool:
 
 
 async def test_a_page_outlives_the_watchdog_that_sent_it(
-    standing: Standing, receiver: Receiver
+    standing: Standing, receiver: Receiver, checked_run: CheckedRun
 ) -> None:
     """What was under way when it was killed may be told again, under its key."""
     await standing.wait_ready()
@@ -126,6 +127,7 @@ async def test_a_page_outlives_the_watchdog_that_sent_it(
         await until(lambda: "StandfastSilent" in _status(standing), 10)
         await replaced(standing, "watchdog")
     await until(lambda: receiver.told_once(SILENT) == ["firing", "resolved"], 30)
+    await _is_clean(standing, checked_run)
 
 
 def _status(standing: Standing) -> str:
@@ -133,7 +135,7 @@ def _status(standing: Standing) -> str:
 
 
 async def test_a_stopped_page_is_named_and_not_called_silence(
-    standing: Standing, receiver: Receiver
+    standing: Standing, receiver: Receiver, checked_run: CheckedRun
 ) -> None:
     await standing.wait_ready()
     with frozen(standing.pid_of("web")):
@@ -143,6 +145,7 @@ async def test_a_stopped_page_is_named_and_not_called_silence(
         assert "web (stopped since" in page["commonAnnotations"]["description"]
     await until(lambda: receiver.told(IMPAIRED) == ["firing", "resolved"], 30)
     assert receiver.told(SILENT) == []
+    await _is_clean(standing, checked_run)
 
 
 async def test_an_orderly_end_pages_nobody(standing: Standing, receiver: Receiver) -> None:
