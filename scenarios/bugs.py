@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from actors.intents import Intents
+from actors.recovery.states import Plan
 from actors.runtime.entity import Entity
 from actors.runtime.executor.executor import Executor
 from actors.runtime.host import Host
@@ -92,6 +93,10 @@ def _never_due(_original: object) -> Any:  # noqa: ANN401
     return lambda _intents: None
 
 
+def _never_failing_again(_original: object) -> Any:  # noqa: ANN401
+    return lambda _plan, _before: None
+
+
 def _lazily(original: Callable[[Host, Sequence[Entity]], None]) -> Any:  # noqa: ANN401
     """Arm no timer when a host has read its entities: only what happens to one arms it."""
 
@@ -165,6 +170,12 @@ BUGS: dict[str, Bug] = {
             "the wish in the log, before its effect is begun and after",
             ("world", "causes"),
             (Patch(Log, "append", _skipping_wishes),),
+        ),
+        Bug(
+            "no-turning-back",
+            "the second look at what a recovery has proven",
+            ("world",),
+            (Patch(Plan, "failed_again", _never_failing_again),),
         ),
     )
 }
