@@ -19,6 +19,7 @@ from actors.runtime.solo import SoloWriter
 from events.address import EntityAddress
 from events.commit import DIGEST_HEADER, digest_of
 from events.host import HostClockStepped
+from events.service import ServiceProbeRequested
 from events.state_stream import close_state_stream, find_state_stream, reopen_state_stream
 from events.subjects import state_subject
 from standfast.doctor import examine as examining
@@ -138,6 +139,9 @@ async def test_a_log_that_was_given_a_limit_is_named_before_and_when_it_is_reach
 ) -> None:
     log = await stand.open()
     await stand.serve(log)
+    recorder = Recorder(log)
+    for number in range(20):  # a fifth of the log is more than the smallest commit
+        await recorder.append("service/elsewhere", ServiceProbeRequested(reason=f"probe {number}"))
     manager = log.client.jsm()
     info = await manager.stream_info(log.stream)
     with supervised(stand):

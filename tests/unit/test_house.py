@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -154,6 +155,13 @@ def test_every_folder_of_sources_is_a_package() -> None:
     folders = {path.parent for path in our_sources()}
     bare = [str(folder) for folder in folders if not (folder / "__init__.py").exists()]
     assert bare == []
+
+
+def test_every_folder_of_tests_is_run() -> None:
+    configuration = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    named = configuration["tool"]["pytest"]["ini_options"]["testpaths"]
+    folders = {path.parent.relative_to(ROOT) for path in (ROOT / "tests").rglob("test_*.py")}
+    assert {str(folder) for folder in folders} == set(named)
 
 
 def test_newest_entry_of_the_changelog_is_the_version() -> None:
