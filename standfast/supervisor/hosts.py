@@ -15,6 +15,7 @@ from actors.placement import PlaceBuckets
 from actors.runtime.description import ask_host
 from actors.runtime.host import PLACEMENT_ADDRESS
 from actors.runtime.solo import SoloWriter
+from effects.ending import end_tasks
 from effects.recovery.child import Refused, Running
 from standfast.doctor.words import translated
 from standfast.paths import UnsafeDirectoryError, make_private, write_private
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 READY_SECONDS_MAX = 60.0
 PLACE_SECONDS_MAX = 90.0
 LOOK_SECONDS = 2.0
+RAY_LOOK_SECONDS = 0.2
 SILENT_LOOKS_MAX = 3
 RETRY_SECONDS = 1.0
 REFUSED_SECONDS_MAX = 15.0
@@ -70,17 +72,20 @@ class Hosts:
     async def start(self, configuration: Configuration) -> None:
         """Start Ray and the hosts that the placement names, and wait until all have read theirs.
 
-        Where Ray runs already its hosts are kept as they are, whatever their build.
-        Raises `HostsFailedError`.
+        Where Ray runs already its hosts are kept as they are, whatever their build. What dies
+        meanwhile is made again. Raises `HostsFailedError`.
         """
         runs = await self._runs_as_installed()
         placement = await self.placement()
         if not runs or not placement.hosts:
             placement = await self.place(layout(configuration, placement, {}))
         self.names = owners(placement)
-        await self._start_ray()
         await self._place_hosts()
-        await self.wait_ready(self.names)
+        keeping = asyncio.create_task(self.keep())
+        try:
+            await self.wait_ready(self.names)
+        finally:
+            await end_tasks([keeping])
 
     async def placement(self) -> Placement:
         """Give the placement that is in force."""
@@ -130,6 +135,7 @@ class Hosts:
         return ray_spec(self.directory, self._port, len(self.names))
 
     async def _start_ray(self) -> None:
+        """Start Ray's head unless it runs. Raises `HostsFailedError`."""
         self.directory.ray.mkdir(parents=True, exist_ok=True, mode=0o700)
         token = self.directory.ray / "token"
         if not token.exists():
@@ -162,11 +168,26 @@ class Hosts:
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _run_placer(self, renewed: Sequence[str] = ()) -> str:
-        """Make the hosts in Ray be those that are to be kept. Gives the error, or nothing."""
-        if not await self._ray_listens():
-            return "Ray's head does not listen"
+        """Make the hosts in Ray be those that are to be kept. Gives the error, or nothing.
+
+        Raises `HostsFailedError` where Ray itself can't be started.
+        """
         async with self._placing:  # what was just ended must not be made again by another one
-            return await self._placed_by_driver(renewed)
+            await self._start_ray()
+            if not await self._ray_listens():
+                return "Ray's head does not listen"
+            placing = asyncio.create_task(self._placed_by_driver(renewed))
+            ending = asyncio.create_task(self._until_ray_ends())
+            try:
+                await asyncio.wait({placing, ending}, return_when=asyncio.FIRST_COMPLETED)
+                return placing.result() if placing.done() else "Ray ended meanwhile"
+            finally:
+                await end_tasks([placing, ending])
+
+    async def _until_ray_ends(self) -> None:
+        """A driver whose Ray has died waits for it for a long time."""
+        while isinstance(self.children.look(RAY), Running):  # noqa: ASYNC110  (it sends no event)
+            await asyncio.sleep(RAY_LOOK_SECONDS)
 
     async def _placed_by_driver(self, renewed: Sequence[str]) -> str:
         command = placer_command(self._port, str(self.directory.runtime), self.names, renewed)
@@ -181,9 +202,11 @@ class Hosts:
             async with asyncio.timeout(PLACE_SECONDS_MAX):
                 _, errors = await process.communicate()
         except TimeoutError:
-            process.kill()
-            await process.wait()
             return "the hosts could not be placed in time"
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
         lines = errors.decode(errors="replace").strip().splitlines()
         return "" if process.returncode == 0 else translated((lines or ["the placer failed"])[-1])
 
@@ -213,15 +236,14 @@ class Hosts:
         """Start Ray anew when it is lost, and make the hosts that stay silent."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
+            ended = not isinstance(self.children.look(RAY), Running)
+            if ended:
+                _LOGGER.warning("Ray ended; it is started again")
             try:
-                if not isinstance(self.children.look(RAY), Running):
-                    _LOGGER.warning("Ray ended; it is started again")
-                    await self._start_ray()
-                    await self._place_hosts()
-                elif await self._some_are_silent():
-                    await self._run_placer()
-            except HostsFailedError as error:
-                _LOGGER.error("%s", error)  # noqa: TRY400  (its message is all there is to say)
+                if (ended or await self._some_are_silent()) and (error := await self._run_placer()):
+                    _LOGGER.warning("%s", error)
+            except HostsFailedError as failed:
+                _LOGGER.error("%s", failed)  # noqa: TRY400  (its message is all there is to say)
 
     async def _some_are_silent(self) -> bool:
         """Say whether a host was silent for several looks; Ray restarts most by itself."""

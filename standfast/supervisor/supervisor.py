@@ -106,6 +106,7 @@ class Supervisor:
         self.said("the log is open")
         runtime = self._runtime(address)
         self._hosts = Hosts(self.directory, self.children, self.log, runtime, self.said)
+        self._watch_log(self._hosts)
         await asyncio.gather(self._hosts.start(self.loaded.configuration), self._start_roles())
         self._watch_all()
         await self._upgrade()
@@ -166,16 +167,19 @@ class Supervisor:
 
     # --- watching ------------------------------------------------------------------------
 
+    def _watch_log(self, hosts: Hosts) -> None:
+        """Keep the log, which all that is started next waits for."""
+        if self.loaded.configuration.log.url:
+            return
+        self._spawn(LOG, partial(keep, self.children, LOG, partial(log_spec, self.directory)))
+        known = (self.directory, self.children, self._opened)
+        self._spawn("keeping the log storing", StorageKeeper(*known, hosts.log_refuses).keep)
+        self._spawn("keeping the log answering", LogKeeper(*known).keep)
+
     def _watch_all(self) -> None:
         assert self._hosts is not None, "everything is started"
         for role in (WATCHDOG, *ROLES):
             self._spawn(role, partial(keep, self.children, role, partial(self._role, role)))
-        if not self.loaded.configuration.log.url:
-            self._spawn(LOG, partial(keep, self.children, LOG, partial(log_spec, self.directory)))
-            known = (self.directory, self.children, self._opened)
-            storing = StorageKeeper(*known, self._hosts.log_refuses)
-            self._spawn("keeping the log storing", storing.keep)
-            self._spawn("keeping the log answering", LogKeeper(*known).keep)
         self._spawn("keeping the hosts", self._hosts.keep)
         self._spawn("following the log's generations", self._follow_generations)
         self._spawn("watching the disk", self._watch_disk)

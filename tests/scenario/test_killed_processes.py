@@ -126,6 +126,29 @@ async def test_a_killed_supervisor_is_succeeded_by_one_that_starts_nothing_twice
         await checked_run.clean(log, ACKNOWLEDGED, *HELD, hosts=HOSTED)
 
 
+async def test_what_dies_while_a_supervisor_starts_is_made_again(
+    standing: Standing, checked_run: CheckedRun
+) -> None:
+    await standing.wait_ready()
+    async with connected(standing) as client:
+        raylet = await _pid(standing, client, "raylet")
+        begun, ready = (standing.output.count(said) for said in ("the log is open", "ready:"))
+        async with flowing(
+            address_of(standing), checked_run.directory, services=TARGETS, per_second=50
+        ) as flow:
+            with checked_run.injected("kill", "supervisor"), checked_run.injected("kill", "ray"):
+                standing.kill()
+                standing.start()
+                await until(lambda: standing.output.count("the log is open") > begun, 30)
+                os.kill(raylet, signal.SIGKILL)
+                await until(lambda: standing.output.count("ready:") > ready, 75)
+            await _all_serve(standing, client)
+            await flow.goes_on(20)
+        await _comes_to_rest(standing)
+        log = await Log.open(client)
+        await checked_run.clean(log, ACKNOWLEDGED, *HELD, hosts=HOSTED)
+
+
 def _is_role_of(process: psutil.Process, standing: Standing) -> bool:
     with contextlib.suppress(psutil.Error):
         command = process.cmdline()
