@@ -113,6 +113,7 @@ async def test_everything_that_is_kept_outlives_an_error(
     monkeypatch.setattr(log_keeper.StorageKeeper, "keep", failing("storing"))
     monkeypatch.setattr(disk_watch.DiskWatch, "run", failing("disk"))
     monkeypatch.setattr(Supervisor, "_follow_generations", failing("generations"))
+    supervisor._watch_log(hosts)
     supervisor._watch_all()
     kept = {WATCHDOG, *ROLES, LOG, "hosts", "storing", "answering", "disk", "generations"}
     await until(lambda: all(begun.count(name) >= 2 for name in kept))

@@ -13,6 +13,7 @@ from actors.runtime.checkpoints import Checkpoints
 from actors.runtime.commands import CommandClient
 from actors.runtime.description import ask_host
 from actors.service import SERVICE, RequestProbe
+from events.subjects import CHECKPOINT_STREAM
 from standfast.bench.figure import Figure, Goal, Peer
 from standfast.bench.ground import HOST, GroundError, first_answer, ground, unshared_bytes
 from standfast.bench.samples import history, service, write_history
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 ENTITIES = 10_000
 EVENTS_EACH = 4
+HISTORY = ENTITIES * EVENTS_EACH
 AT_ONCE = 200
 CHECKPOINT_SECONDS = 20.0
 TAIL_SHARE_MAX = 0.1
@@ -48,10 +50,9 @@ async def measure_hosting() -> list[Figure]:
         await _command_each(under)
         held = unshared_bytes(full.pid) - before
         bare = await _restart_bare(under)
-        history_size = ENTITIES * EVENTS_EACH
-        full, cold = await _recover(under, full, at_least=history_size)
+        full, cold = await _recover(under, full, has_checkpoint=False)
         await _write_checkpoint(under, full)
-        _, warm = await _recover(under, full, at_most=int(TAIL_SHARE_MAX * history_size))
+        _, warm = await _recover(under, full, has_checkpoint=True)
     return [
         _memory(held),
         _recovery("host_recovery_seconds", warm, bare, 2),
@@ -93,7 +94,7 @@ async def _restart_bare(under: Ground) -> float:
 
 
 async def _recover(
-    under: Ground, host: subprocess.Popen[bytes], *, at_least: int = 0, at_most: int | None = None
+    under: Ground, host: subprocess.Popen[bytes], *, has_checkpoint: bool
 ) -> tuple[subprocess.Popen[bytes], float]:
     """Kill a host, start it again, and give the time from the kill to its first answer.
 
@@ -101,13 +102,17 @@ async def _recover(
     """
     began = time.perf_counter()
     _kill(host)
+    if not has_checkpoint:  # it has written some by itself
+        await under.client.jsm().purge_stream(CHECKPOINT_STREAM)
     process = under.spawn_host()
     await first_answer(under.client, service(ENTITIES // 2))
     seconds = time.perf_counter() - began
     known = await ask_host(under.client, HOST, entities=False)
     assert known.entity_count == ENTITIES, f"{known.entity_count} of {ENTITIES} services are back"
-    if known.replayed < at_least or (at_most is not None and known.replayed > at_most):
-        what = f"{known.replayed} commits, and not {at_least} to {at_most or 'all'}"
+    most, whole = TAIL_SHARE_MAX * HISTORY, HISTORY + ENTITIES
+    if known.replayed > most if has_checkpoint else known.replayed < whole:
+        wanted = f"at most {most:.0f}" if has_checkpoint else f"all {whole}"
+        what = f"{known.replayed} commits, and not {wanted}"
         raise GroundError(f"the host read {what}: it was not measured what was to be")
     return process, seconds
 
