@@ -11,6 +11,7 @@ from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.registry import Collector
 
 from projections.reading import NotReadyError, counts, projection_states, services
+from projections.service import STATES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 UP = {"healthy": 1.0, "down": 0.0}
 ALERT_STATES = ("firing", "acknowledged", "resolved")
-SERVICE_STATES = ("healthy", "down", "no data", "unknown", "retired")
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ def _counted(connection: Connection, rows: list[Row]) -> Iterator[Metric]:
     retired = found["services"].get("retired", 0)
     by_state = Counter({"retired": retired}) + Counter(row["state"] for row in rows)
     states = GaugeMetricFamily("standfast_services", "Services by state.", labels=["state"])
-    for state in SERVICE_STATES:
+    for state in STATES:
         states.add_metric([state], by_state[state])
     alerts = GaugeMetricFamily("standfast_alerts", "Alerts by state.", labels=["state"])
     for state in ALERT_STATES:

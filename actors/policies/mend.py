@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 from functools import reduce
 
@@ -135,9 +134,17 @@ def _mend_effects(knows: Knowledge, cause: str, envelope: Envelope, conclusion: 
     for incident, known in knows.causes.items():
         is_over = known == cause and not knows.runs_of(incident)
         if is_over and knows.failing.intersection(dependents_of(knows.services, cause)):
-            begun = _begin(knows, incident, cause, envelope, _another(incident, cause, envelope))
-            conclusion.notes.extend(begun.notes)
-            conclusion.wishes.extend(begun.wishes)
+            _add_another(conclusion, knows, incident, envelope)
+
+
+def _add_another(
+    conclusion: Conclusion, knows: Knowledge, incident: str, envelope: Envelope
+) -> None:
+    """Conclude besides that the cause of an incident is mended once more."""
+    cause = knows.causes[incident]
+    begun = _begin(knows, incident, cause, envelope, _another(incident, cause, envelope))
+    conclusion.notes.extend(begun.notes)
+    conclusion.wishes.extend(begun.wishes)
 
 
 def _another(incident: str, cause: str, envelope: Envelope) -> str:
@@ -151,12 +158,6 @@ def _acted(knows: Knowledge, as_of: datetime, envelope: Envelope) -> Conclusion:
         return Conclusion()
     report = ReportKnownHealth(as_of=as_of, healthy=knows.healthy_of(sorted(run.services)))
     return Conclusion(wishes=[_to_recovery(run.recovery, report, envelope)])
-
-
-def incident_of(recovery: str, incidents: Iterable[str]) -> str:
-    """Give the incident a recovery is for: its id begins with the incident's, and a colon."""
-    names = [name for name in incidents if recovery.startswith(f"{name}:")]
-    return max(names, key=len, default="")
 
 
 def _begin(
@@ -233,20 +234,16 @@ def _over(knows: Knowledge, event: Over, envelope: Envelope) -> Conclusion:
     outcome = type(event).__name__.removeprefix("Recovery").lower()
     command = NoteRecovery(recovery=recovery, outcome=outcome)
     ended = MendingEnded(recovery=recovery)
-    notes: list[Event] = [ended]
-    wishes = [_to_incident(run.incident, command, envelope)]
+    wish = _to_incident(run.incident, command, envelope)
+    conclusion = Conclusion(notes=[ended], wishes=[wish])
     knows = evolve(knows, ended)
-    cause = knows.causes.get(run.incident, "")
-    if knows.runs_of(run.incident) or isinstance(event, RecoveryFailed):
-        pass  # another one mends it, or its attempts are used up and people know
-    elif not (isinstance(event, RecoverySucceeded) or _is_withdrawn(event)):
-        notes.extend(_left(knows, run.incident))
-    elif cause in knows.failing:
-        another = _another(run.incident, cause, envelope)
-        begun = _begin(knows, run.incident, cause, envelope, another)
-        notes.extend(begun.notes)
-        wishes.extend(begun.wishes)
-    return Conclusion(notes=notes, wishes=wishes)
+    if isinstance(event, RecoveryFailed) or knows.runs_of(run.incident):
+        return conclusion  # its attempts are used up and people know, or another one mends it
+    if not (isinstance(event, RecoverySucceeded) or _is_withdrawn(event)):
+        conclusion.notes.extend(_left(knows, run.incident))
+    elif knows.causes.get(run.incident) in knows.failing:
+        _add_another(conclusion, knows, run.incident, envelope)
+    return conclusion
 
 
 def _is_withdrawn(event: Over) -> bool:

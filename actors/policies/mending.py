@@ -92,3 +92,9 @@ def evolve(knows: Knowledge, note: Note) -> Knowledge:  # noqa: C901  (one match
 def _with_cause(knows: Knowledge, incident: str, cause: str) -> Knowledge:
     causes = {name: one for name, one in knows.causes.items() if name != incident}
     return knows.model_copy(update={"causes": {**causes, incident: cause} if cause else causes})
+
+
+def incident_of(recovery: str, incidents: Iterable[str]) -> str:
+    """Give the incident a recovery is for: its id begins with the incident's, and a colon."""
+    names = [name for name in incidents if recovery.startswith(f"{name}:")]
+    return max(names, key=len, default="")

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from actors.alert import AnnotateAlert, FireAlert, ResolveAlert
 from actors.policies.base import Conclusion, Policy, PolicyState, Wish
-from actors.policies.mend import incident_of
+from actors.policies.mending import incident_of
 from actors.policies.told import Knowledge, Note, evolve
 from events.address import EntityAddress
 from events.alert import Severity

@@ -31,7 +31,7 @@ from standfast.cli.terminal import (
     state_text,
 )
 from standfast.cli.work import speaking
-from standfast.freshness import Freshness, FreshnessReader
+from standfast.freshness import URGENCY, Freshness, FreshnessReader
 from standfast.running import ProcessState, processes_of, supervisor_pid
 from standfast.runtime import Situation
 
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from projections.base import Row
     from standfast.paths import StateDirectory
 
-WORSE = ("down", "no data", "unknown", "healthy")
 SHOWN_MAX = 200
 
 
@@ -66,7 +65,7 @@ class Status:
     def state(self) -> str:
         """The worst that is true of a service."""
         found = {row["state"] for row in self.services}
-        return next((state for state in WORSE if state in found), "unknown")
+        return next((state for state in URGENCY if state in found), "unknown")
 
     @property
     def critical_down(self) -> list[str]:

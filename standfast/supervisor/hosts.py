@@ -70,10 +70,10 @@ class Hosts:
     _placing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def start(self, configuration: Configuration) -> None:
-        """Start Ray and the hosts that the placement names, and wait until all have read theirs.
+        """Start Ray and the hosts that the placement names; see `keep` and `wait_all_ready`.
 
-        Where Ray runs already its hosts are kept as they are, whatever their build. What dies
-        meanwhile is made again. Raises `HostsFailedError`.
+        Where Ray runs already its hosts are kept as they are, whatever their build.
+        Raises `HostsFailedError`.
         """
         runs = await self._runs_as_installed()
         placement = await self.placement()
@@ -81,11 +81,10 @@ class Hosts:
             placement = await self.place(layout(configuration, placement, {}))
         self.names = owners(placement)
         await self._place_hosts()
-        keeping = asyncio.create_task(self.keep())
-        try:
-            await self.wait_ready(self.names)
-        finally:
-            await end_tasks([keeping])
+
+    async def wait_all_ready(self) -> None:
+        """Wait until the hosts that are kept have read their buckets. Raises `HostsFailedError`."""
+        await self.wait_ready(self.names)
 
     async def placement(self) -> Placement:
         """Give the placement that is in force."""

@@ -106,9 +106,9 @@ class Supervisor:
         self.said("the log is open")
         runtime = self._runtime(address)
         self._hosts = Hosts(self.directory, self.children, self.log, runtime, self.said)
-        self._watch_log(self._hosts)
-        await asyncio.gather(self._hosts.start(self.loaded.configuration), self._start_roles())
-        self._watch_all()
+        self._keep_log(self._hosts)
+        await asyncio.gather(self._start_hosts(self._hosts), self._start_roles())
+        self._watch_generations_and_disk()
         await self._upgrade()
         facts = await apply(self.log, self._commands(), self.loaded)
         self.said(f"the configuration is in force ({facts} changes)")
@@ -131,9 +131,18 @@ class Supervisor:
         settings = self.loaded.configuration.log
         return LogServer(self.directory, self.children, settings, self.said)
 
+    async def _start_hosts(self, hosts: Hosts) -> None:
+        """Start them, and keep them from then on: one may die before all are ready."""
+        await hosts.start(self.loaded.configuration)
+        self._spawn("keeping the hosts", hosts.keep)
+        await hosts.wait_all_ready()
+
     async def _start_roles(self) -> None:
+        """Start them, and keep them and the watchdog from then on."""
         for role in ROLES:
             await start_or_adopt(self.children, self._role(role))
+        for role in (WATCHDOG, *ROLES):
+            self._spawn(role, partial(keep, self.children, role, partial(self._role, role)))
         self.said(f"started {', '.join(ROLES)}")
 
     def _role(self, role: str) -> ChildSpec:
@@ -167,7 +176,7 @@ class Supervisor:
 
     # --- watching ------------------------------------------------------------------------
 
-    def _watch_log(self, hosts: Hosts) -> None:
+    def _keep_log(self, hosts: Hosts) -> None:
         """Keep the log, which all that is started next waits for."""
         if self.loaded.configuration.log.url:
             return
@@ -176,11 +185,7 @@ class Supervisor:
         self._spawn("keeping the log storing", StorageKeeper(*known, hosts.log_refuses).keep)
         self._spawn("keeping the log answering", LogKeeper(*known).keep)
 
-    def _watch_all(self) -> None:
-        assert self._hosts is not None, "everything is started"
-        for role in (WATCHDOG, *ROLES):
-            self._spawn(role, partial(keep, self.children, role, partial(self._role, role)))
-        self._spawn("keeping the hosts", self._hosts.keep)
+    def _watch_generations_and_disk(self) -> None:
         self._spawn("following the log's generations", self._follow_generations)
         self._spawn("watching the disk", self._watch_disk)
 
@@ -209,6 +214,7 @@ class Supervisor:
         assert self._hosts is not None, "everything is started"
         self.log = self._hosts.log = await Log.open(self._client)
         await self._hosts.start(self.loaded.configuration)
+        await self._hosts.wait_all_ready()
         facts = await apply(self.log, self._commands(), self.loaded)
         self.said(f"the configuration is in force again ({facts} changes)")
 

@@ -36,20 +36,6 @@ AWAY_SECONDS = 120.0
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CheckedRun]:
-    """One run of all that happens here, which the checker looks at in the end."""
-    found = CheckedRun(tmp_path_factory.mktemp("run"))
-    yield found
-    found.close()
-
-
-@pytest.fixture(scope="module")
-def receiver(run: CheckedRun) -> Iterator[Receiver]:
-    with Receiver(run.ledger("team")) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
 def services() -> Iterator[dict[str, Service]]:
     found = {"db": Service(), "app": Service(), "other": Service()}
     yield found
@@ -303,8 +289,10 @@ async def full_log(standing: Standing) -> AsyncIterator[None]:
             await manager.update_stream(info.config.evolve(max_bytes=-1))
 
 
-async def test_after_all_this_the_checker_is_content(standing: Standing, run: CheckedRun) -> None:
+async def test_after_all_this_the_checker_is_content(
+    standing: Standing, whole_run: CheckedRun
+) -> None:
     async with connected(standing) as client:
         log = await Log.open(client)
         claims = (*HELD, *TOLD, "causes: followed")
-        await run.clean(log, *claims, hosts=HOSTED, late_seconds=AWAY_SECONDS)
+        await whole_run.clean(log, *claims, hosts=HOSTED, late_seconds=AWAY_SECONDS)

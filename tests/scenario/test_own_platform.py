@@ -47,20 +47,6 @@ alerting: {{receivers: [team]}}
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CheckedRun]:
-    """One run of all that happens here, which the checker looks at after the kill."""
-    found = CheckedRun(tmp_path_factory.mktemp("run"))
-    yield found
-    found.close()
-
-
-@pytest.fixture(scope="module")
-def receiver(run: CheckedRun) -> Iterator[Receiver]:
-    with Receiver(run.ledger("team")) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) -> Iterator[Standing]:
     folder = tmp_path_factory.mktemp("own")
     config = folder / "standfast.yaml"
@@ -102,13 +88,15 @@ async def test_a_bad_edit_changes_nothing_and_says_where_it_is(own: Standing) ->
     own.config.write_text(good)
 
 
-async def test_an_isolated_service_has_a_host_of_its_own(own: Standing, run: CheckedRun) -> None:
+async def test_an_isolated_service_has_a_host_of_its_own(
+    own: Standing, whole_run: CheckedRun
+) -> None:
     await own.wait_ready()
     actors = await own.json("actors")
     homes = {f"{one['kind']}/{one['id']}": one["host"] for one in actors["entities"]}
     assert homes["service/here"] == "isolated-here"
     pid = next(one["pid"] for one in actors["hosts"] if one["name"] == "isolated-here")
-    with run.injected("kill", "isolated-here"):
+    with whole_run.injected("kill", "isolated-here"):
         os.kill(pid, signal.SIGKILL)
         while True:
             actors = await own.json("actors")
@@ -118,7 +106,7 @@ async def test_an_isolated_service_has_a_host_of_its_own(own: Standing, run: Che
     assert all(one["answered"] for one in actors["hosts"])
     async with connected(own) as client:
         claims = (*HELD, "world: delivered", "world: told it is over")
-        await run.clean(await Log.open(client), *claims, hosts=(*HOSTED, "isolated-here"))
+        await whole_run.clean(await Log.open(client), *claims, hosts=(*HOSTED, "isolated-here"))
 
 
 async def test_each_port_of_ray_refuses_without_the_token(own: Standing) -> None:

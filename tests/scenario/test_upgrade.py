@@ -3,7 +3,6 @@
 import re
 import sys
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -21,16 +20,6 @@ pytestmark = pytest.mark.timeout(600)
 
 LONGEST_WAIT_SECONDS = 5.0
 """On a machine that does much else; about a tenth of it on a quiet one."""
-
-
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
-    folder = tmp_path_factory.mktemp("upgrade")
-    found = Installed(folder / "state", root=folder / "installed")
-    found.reinstall()
-    found.start()
-    yield found
-    found.stop()
 
 
 async def builds_by_entity(log: Log) -> dict[str, list[str]]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from collections.abc import Iterator
 from itertools import count
 
 import psutil
@@ -18,16 +17,6 @@ pytestmark = pytest.mark.timeout(300)
 
 HOST_TITLE = "ray::HostActor"
 RELEASES = count(2)
-
-
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
-    folder = tmp_path_factory.mktemp("killed")
-    found = Installed(folder / "state", root=folder / "installed")
-    found.reinstall()
-    found.start()
-    yield found
-    found.stop()
 
 
 def said_of_upgrade(installed: Installed) -> list[str]:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from actors.policies.mend import MEND, incident_of
+from actors.policies.mend import MEND
+from actors.policies.mending import incident_of
 from events.base import Evidence
 from events.incident import IncidentCauseChanged, IncidentOpened, IncidentResolved
 from events.platform import PlatformConfigured, PlatformSettings

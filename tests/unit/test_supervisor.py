@@ -105,16 +105,22 @@ async def test_everything_that_is_kept_outlives_an_error(
 
         return work
 
+    async def starting(*_arguments: Any) -> None:
+        """It goes well."""
+
     hosts: Any = type("Hosts", (), {})()
     hosts.keep, hosts.log_refuses = failing("hosts"), failing("refuses")
-    supervisor._hosts = hosts
+    hosts.start = hosts.wait_all_ready = starting
+    monkeypatch.setattr(module, "start_or_adopt", starting)
     monkeypatch.setattr(module, "keep", lambda _children, name, _spec: failing(name)())
     monkeypatch.setattr(log_keeper.LogKeeper, "keep", failing("answering"))
     monkeypatch.setattr(log_keeper.StorageKeeper, "keep", failing("storing"))
     monkeypatch.setattr(disk_watch.DiskWatch, "run", failing("disk"))
     monkeypatch.setattr(Supervisor, "_follow_generations", failing("generations"))
-    supervisor._watch_log(hosts)
-    supervisor._watch_all()
+    supervisor._keep_log(hosts)
+    await supervisor._start_roles()
+    await supervisor._start_hosts(hosts)
+    supervisor._watch_generations_and_disk()
     kept = {WATCHDOG, *ROLES, LOG, "hosts", "storing", "answering", "disk", "generations"}
     await until(lambda: all(begun.count(name) >= 2 for name in kept))
     await supervisor._watch_nothing()
