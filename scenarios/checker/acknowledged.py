@@ -30,7 +30,10 @@ class _Place:
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """Of whom a worker asked something, and the highest sequence it knew of there just then."""
+    """Of whom a worker asked something, and the highest sequence it knew of there by then.
+
+    What is asked again, for want of an answer, was asked when it was asked first.
+    """
 
     entity: str
     worker: str
@@ -84,7 +87,7 @@ class Acknowledged(Invariant):
         self._asked[command.command_id] = command.entity
         known = self._known.get((command.worker, command.entity), 0)
         question = _Question(command.entity, command.worker, known)
-        self._questions[command.command_id] = question
+        self._questions.setdefault(command.command_id, question)
         place = self._places.get(command.command_id)
         if place is not None and place.entity != command.entity:
             what = f"command {command.command_id} was asked of {command.entity}"
@@ -92,9 +95,9 @@ class Acknowledged(Invariant):
 
     def returned(self, answer: Returned) -> None:
         """Hold the answer against the log, now or when its commit is read."""
-        self._order(answer)
         if answer.kind == "unknown":
             return
+        self._order(answer)
         if answer.command_id in self._places:
             self._compare(answer)
         else:
@@ -103,7 +106,8 @@ class Acknowledged(Invariant):
     def _order(self, answer: Returned) -> None:
         """Only an answer that facts were committed says where they are.
 
-        That of a duplicate says how far its entity was by then, which is no less.
+        That of a duplicate says how far its entity was by then, which is no less. Where no answer
+        came and it was asked again, the facts may be those of its first time.
         """
         question = self._questions.pop(answer.command_id, None)
         if question is None or answer.outcome not in (DONE, DUPLICATE):

@@ -95,6 +95,20 @@ async def test_what_was_asked_after_an_answer_comes_after_it_in_the_log(past: Pa
         assert checker.invariants[0].exercised["in order"] == 1
 
 
+async def test_what_is_asked_again_without_an_answer_may_be_where_it_was_asked_first(
+    past: Past,
+) -> None:
+    for command_id in ("c1", "c2"):
+        await past.append(SERVICE, probe(), command_id=command_id)
+    checker = past.checker()
+    for command_id in ("c1", "c2"):
+        checker.invoked(Invoked(command_id, SERVICE, "RequestProbe", 1.0))
+    checker.returned(Returned("unknown", "c1", "", 0, 2.0))
+    checker.returned(Returned("ok", "c2", "done", 2, 2.0))
+    answered(checker, "c1", SERVICE, 1)
+    assert broken(checker, LATER) == {}
+
+
 async def test_what_was_under_way_together_may_come_in_any_order(past: Past) -> None:
     for command_id in ("c1", "c2"):
         await past.append(SERVICE, probe(), command_id=command_id)
