@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from events.platform import PlatformToldWithoutLog
 from projections.alert import ALERTS
+from projections.base import moment_text
 from projections.effect import EFFECTS
 from projections.incident import INCIDENTS, MEMBERS, TIMELINE
+from projections.journal import JOURNAL
 from projections.reading.database import first, rows
 from projections.recovery import RECOVERIES, STEPS
 
@@ -52,6 +55,7 @@ def incident_of(connection: Connection, incident: str) -> Row | None:
         **_with_members(row, found),
         "timeline": timeline(connection, incident),
         "alerts": _of_incident(connection, ALERTS, incident),
+        "told_without_log": _told_without_log(connection, row),
         "notifications": _notifications_of_incident(connection, incident),
         "recoveries": [
             _with_steps(connection, recovery)
@@ -96,10 +100,33 @@ def _notifications() -> Select[tuple[object, ...]]:
 
 
 def _notifications_of_incident(connection: Connection, incident: str) -> list[Row]:
-    addresses = select(ALERTS.c.address).where(ALERTS.c.incident == incident)
-    statement = _notifications().where(EFFECTS.c.entity.in_(addresses))
+    """Give the notices that an incident's timeline tells of: its alert may have fired since."""
+    told = select(TIMELINE.c.event_id).where(TIMELINE.c.incident == incident)
+    statement = _notifications().where(EFFECTS.c.intended_id.in_(told))
     found = rows(connection, statement.order_by(EFFECTS.c.entity, EFFECTS.c.number).limit(LIMIT))
     return [_notification(row) for row in found]
+
+
+def _told_without_log(connection: Connection, incident: Row) -> list[Row]:
+    """Give who heard of an incident's alerts while the log could not be written, and when."""
+    lines = select(TIMELINE.c.entity).where(TIMELINE.c.incident == incident["id"]).distinct()
+    alerts = {row["entity"].removeprefix("alert/") for row in rows(connection, lines)}
+    told = (
+        select(JOURNAL.c.data)
+        .where(JOURNAL.c.kind == "platform", JOURNAL.c.type == PlatformToldWithoutLog.type)
+        .order_by(JOURNAL.c.sequence.desc(), JOURNAL.c.index.desc())
+    )
+    found = (
+        PlatformToldWithoutLog.model_validate_json(row["data"])
+        for row in rows(connection, told.limit(LIMIT))
+    )
+    return [
+        {"alert": one.alert, "receiver": one.receiver, "status": one.status, "ended": ended}
+        for one in found
+        if one.alert in alerts
+        and (ended := moment_text(one.told_at)) >= incident["since"]
+        and ended <= (incident["resolved"] or ended)
+    ]
 
 
 def _notification(effect: Row) -> Row:

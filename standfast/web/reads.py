@@ -78,7 +78,7 @@ def read_incidents(request: Request, state: State = "", limit: Limit = 100) -> d
 
 @router.get("/incidents/{name:path}")
 def read_incident(request: Request, name: Id) -> dict[str, Any]:
-    """One incident with its timeline, effects, alerts, notifications and recoveries."""
+    """One incident with its timeline, effects, alerts, who was told of it, and recoveries."""
     return _found(request, incident_of, "incident", name)
 
 

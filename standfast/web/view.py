@@ -182,10 +182,11 @@ def _stage(name: str, state: Any, incident: Row, time: str | None, note: str = "
 
 def _told(incident: Row) -> Stage:
     firing = [n for n in incident["notifications"] if n["status"] == "firing"]
-    told = sorted(n["ended"] for n in firing if n["state"] == "succeeded")
+    without_log = [n for n in incident["told_without_log"] if n["status"] == "firing"]
+    told = [*without_log, *(n for n in firing if n["state"] == "succeeded")]
     if told:
-        receivers = sorted({n["receiver"] for n in firing if n["state"] == "succeeded"})
-        return _stage("Told", "done", incident, told[0], _listed(receivers))
+        receivers = _listed(sorted({n["receiver"] for n in told}))
+        return _stage("Told", "done", incident, min(n["ended"] for n in told), receivers)
     if any(n["state"] == "intended" for n in firing):
         return _stage("Told", "now", incident, None, "on its way")
     if firing:

@@ -146,6 +146,9 @@ async def test_a_service_that_is_killed_while_the_log_is_frozen_is_told_and_writ
     platform = await since(standing, "platform", "hurt", before)
     assert platform.count("platform.log_was_away") == 1
     assert platform.count("platform.told_without_log") >= 2
+    (incident,) = (await standing.get("/api/incidents"))["incidents"]
+    told = (await standing.get(f"/api/incidents/{incident['id']}"))["told_without_log"]
+    assert {(one["alert"], one["status"]) for one in told} == {("ServiceDown:db", "firing")}
     assert (await since(standing, "alert", "ServiceDown:db", before)).count("alert.heard") == 1
     assert receiver.told(DOWN) == ["firing", "resolved"]
     await standing.run("verify")

@@ -69,6 +69,7 @@ def whole(state: str = "open", **parts: Any) -> dict[str, Any]:
         "opened": "2026-11-25T12:00:02.000000Z",
         "resolved": "2026-11-25T12:00:14.000000Z" if state == "resolved" else None,
         "notifications": [],
+        "told_without_log": [],
         "recoveries": [],
         "members": [{"recovered": None}],
         **parts,
@@ -90,6 +91,10 @@ def whole(state: str = "open", **parts: Any) -> dict[str, Any]:
         (whole(recoveries=[recovery("shadow")]), "done done waiting waiting waiting"),
         (whole(recoveries=[recovery("running", "succeeded")]), "done done waiting done waiting"),
         (whole("resolved"), "done done skipped skipped done"),
+        (
+            whole("resolved", told_without_log=[told("succeeded")]),
+            "done done done skipped done",
+        ),
     ],
 )
 def test_stages_say_how_far_it_is(row: dict[str, Any], states: str) -> None:
