@@ -18,6 +18,7 @@ from events.server import connect
 from standfast.paths import StateDirectory
 from standfast.runtime import Situation
 from tests.standing import ROOT, Standing
+from tests.uncovered import uncovered
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -30,7 +31,15 @@ COPIED = shutil.ignore_patterns("__pycache__")
 
 
 class Installed(Standing):
-    """A Standfast that runs from packages which a test changes in place, as an installer does."""
+    """A Standfast that runs from packages which a test changes in place, as an installer does.
+
+    Their lines are not ours, so they are not counted.
+    """
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What commands beside it need to find it."""
+        return uncovered(super().environment)
 
     def change(self, file: str, old: str, new: str) -> None:
         """Change a file of the installed release; `old` must be there."""

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.standing import ROOT, Standing
+from tests.uncovered import uncovered
 
 PAGES = ("README.md", "docs/operations.md", "CONTRIBUTING.md")
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -67,8 +68,7 @@ async def test_every_command_works_as_written(standing: Standing, tmp_path: Path
             known = await _run(f"{long} --help", tmp_path, environment)
             assert all(option in known for option in OPTION.findall(line)), line
             continue
-        uncovered = line.startswith("standfast simulate")
-        around = _without_coverage(environment) if uncovered else environment
+        around = uncovered(environment) if line.startswith("standfast simulate") else environment
         await _run(line.replace("8420", str(standing.port)), tmp_path, around)
         if "demo break" in line:
             incidents = len(before["incidents"]) + 1
@@ -93,11 +93,6 @@ async def _run(line: str, folder: Path, environment: dict[str, str]) -> str:
         pytest.fail(f"{line}: not done after {SECONDS_MAX} s")
     assert process.returncode == 0, f"{line}: {output.decode()}"
     return output.decode()
-
-
-def _without_coverage(environment: dict[str, str]) -> dict[str, str]:
-    """Leave out what has lines counted: a simulated day takes three times as long with it."""
-    return {name: value for name, value in environment.items() if "COVERAGE" not in name}
 
 
 def _are_healthy(answer: Any) -> bool:
