@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from events.platform import PlatformToldWithoutLog
 from standfast.freshness import Freshness
 from tests.fixtures.web import eventually, running_platform
 from tests.history import EPOCH
-from tests.story import become_healthy, configure, outage, steady
+from tests.story import Outage, become_healthy, configure, outage, steady
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -60,6 +61,40 @@ async def test_an_incident_is_told_whole(platform: Platform) -> None:
     assert chain[-1]["event"] == "EffectSucceeded"
     by_event = (await platform.get(f"/api/why/{chain[3]['event_id']}")).json()["chain"]
     assert by_event == chain
+
+
+async def test_an_incident_keeps_who_was_told_when_its_alert_fires_again(
+    platform: Platform,
+) -> None:
+    await steady(platform.recorder)
+    first, second = Outage(platform.recorder), Outage(platform.recorder, 2)
+    await first.whole()
+    second.alert, second.notices = first.alert, first.notices
+    await second.whole()
+    await platform.projected()
+    for name, numbers in (("0001", [1, 2]), ("0002", [3, 4])):
+        incident = (await platform.get(f"/api/incidents/{name}")).json()
+        assert [one["number"] for one in incident["notifications"]] == numbers
+
+
+async def test_an_incident_says_who_heard_of_it_without_the_log(platform: Platform) -> None:
+    await steady(platform.recorder)
+    outage = Outage(platform.recorder)
+    await outage.fail()
+    heard = PlatformToldWithoutLog(
+        alert=outage.alert.removeprefix("alert/"),
+        status="firing",
+        receiver="on-call",
+        told_at=platform.recorder.now,
+        summary="Database is down",
+    )
+    long_ago = heard.model_copy(update={"told_at": EPOCH})
+    await platform.recorder.append("platform/demo", heard, long_ago)
+    await outage.tell()
+    await platform.projected()
+    incident = (await platform.get("/api/incidents/0001")).json()
+    (told,) = incident["told_without_log"]
+    assert (told["receiver"], told["status"]) == ("on-call", "firing")
 
 
 async def test_events_are_cloudevents_and_paged(platform: Platform) -> None:
