@@ -114,18 +114,23 @@ def _told_without_log(connection: Connection, incident: Row) -> list[Row]:
     told = (
         select(JOURNAL.c.data)
         .where(JOURNAL.c.kind == "platform", JOURNAL.c.type == PlatformToldWithoutLog.type)
-        .order_by(JOURNAL.c.sequence.desc(), JOURNAL.c.index.desc())
+        .where(JOURNAL.c.time >= incident["since"])
+        .where(JOURNAL.c.time <= (incident["resolved"] or JOURNAL.c.time))
+        .order_by(JOURNAL.c.sequence, JOURNAL.c.index)
     )
     found = (
         PlatformToldWithoutLog.model_validate_json(row["data"])
         for row in rows(connection, told.limit(LIMIT))
     )
     return [
-        {"alert": one.alert, "receiver": one.receiver, "status": one.status, "ended": ended}
+        {
+            "alert": one.alert,
+            "receiver": one.receiver,
+            "status": one.status,
+            "told_at": moment_text(one.told_at),
+        }
         for one in found
         if one.alert in alerts
-        and (ended := moment_text(one.told_at)) >= incident["since"]
-        and ended <= (incident["resolved"] or ended)
     ]
 
 

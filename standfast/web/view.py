@@ -182,11 +182,15 @@ def _stage(name: str, state: Any, incident: Row, time: str | None, note: str = "
 
 def _told(incident: Row) -> Stage:
     firing = [n for n in incident["notifications"] if n["status"] == "firing"]
-    without_log = [n for n in incident["told_without_log"] if n["status"] == "firing"]
-    told = [*without_log, *(n for n in firing if n["state"] == "succeeded")]
+    told = [(n["ended"], n["receiver"]) for n in firing if n["state"] == "succeeded"]
+    told += [
+        (n["told_at"], n["receiver"])
+        for n in incident["told_without_log"]
+        if n["status"] == "firing"
+    ]
     if told:
-        receivers = _listed(sorted({n["receiver"] for n in told}))
-        return _stage("Told", "done", incident, min(n["ended"] for n in told), receivers)
+        receivers = _listed(sorted({receiver for _, receiver in told}))
+        return _stage("Told", "done", incident, min(told)[0], receivers)
     if any(n["state"] == "intended" for n in firing):
         return _stage("Told", "now", incident, None, "on its way")
     if firing:

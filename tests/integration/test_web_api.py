@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from prometheus_client.parser import text_string_to_metric_families
 
 from events.platform import PlatformToldWithoutLog
+from projections.base import moment_text
 from standfast.freshness import Freshness
 from tests.fixtures.web import eventually, running_platform
 from tests.history import EPOCH
@@ -78,9 +79,7 @@ async def test_an_incident_keeps_who_was_told_when_its_alert_fires_again(
 
 
 async def test_an_incident_says_who_heard_of_it_without_the_log(platform: Platform) -> None:
-    await steady(platform.recorder)
     outage = Outage(platform.recorder)
-    await outage.fail()
     heard = PlatformToldWithoutLog(
         alert=outage.alert.removeprefix("alert/"),
         status="firing",
@@ -88,13 +87,17 @@ async def test_an_incident_says_who_heard_of_it_without_the_log(platform: Platfo
         told_at=platform.recorder.now,
         summary="Database is down",
     )
-    long_ago = heard.model_copy(update={"told_at": EPOCH})
-    await platform.recorder.append("platform/demo", heard, long_ago)
+    await platform.recorder.append("platform/demo", heard)  # that was another time
+    await steady(platform.recorder)
+    await outage.fail()
+    again = heard.model_copy(update={"told_at": platform.recorder.now})
+    await platform.recorder.append("platform/demo", again)
     await outage.tell()
     await platform.projected()
     incident = (await platform.get("/api/incidents/0001")).json()
     (told,) = incident["told_without_log"]
     assert (told["receiver"], told["status"]) == ("on-call", "firing")
+    assert told["told_at"] == moment_text(again.told_at)
 
 
 async def test_events_are_cloudevents_and_paged(platform: Platform) -> None:

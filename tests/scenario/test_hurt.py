@@ -16,6 +16,7 @@ from events.log import Log
 from events.subjects import STATE_STREAM
 from standfast.emergency.spool import read_spool
 from standfast.supervisor.layout import HOSTED
+from tests.facts import comes_to, facts_of, head, since, types
 from tests.fixtures.checked import HELD, CheckedRun
 from tests.hurting import Service, configuration, connected, frozen, replaced
 from tests.receiver import Receiver
@@ -78,39 +79,6 @@ def all_healthy(answer: Any) -> bool:
 
 def spooled(standing: Standing) -> list[Any]:
     return read_spool(standing.directory / "emergency" / "prober.spool")
-
-
-async def since(standing: Standing, kind: str, entity: str, sequence: int) -> list[str]:
-    """Give the types of an entity's facts after a sequence, oldest first."""
-    facts = await facts_of(standing, kind, entity)
-    return types([one for one in facts if one["sequence"] > sequence])
-
-
-async def comes_to(
-    standing: Standing, kind: str, entity: str, sequence: int, wanted: list[str]
-) -> None:
-    """Wait until an entity's facts after a sequence are these: pages run behind the log."""
-    told: list[str] = []
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(30):
-            while (told := await since(standing, kind, entity, sequence)) != wanted:  # noqa: ASYNC110
-                await asyncio.sleep(0.1)
-    assert told == wanted, entity
-
-
-async def head(standing: Standing) -> int:
-    found = await standing.get("/api/events?limit=1")
-    return int(found["events"][0]["sequence"])
-
-
-async def facts_of(standing: Standing, kind: str, entity: str) -> list[dict[str, Any]]:
-    found = await standing.get(f"/api/events?kind={kind}&id={entity}&limit=1000")
-    facts = [one for one in found["events"] if "probe_requested" not in one["type"]]
-    return sorted(facts, key=lambda one: int(one["sequence"]))
-
-
-def types(facts: list[dict[str, Any]]) -> list[str]:
-    return [one["type"].removeprefix("standfast.").removesuffix(".v1") for one in facts]
 
 
 async def test_a_service_that_is_killed_while_the_log_is_frozen_is_told_and_written_once(
@@ -274,7 +242,8 @@ async def test_a_full_log_is_told_in_a_calm_time_too(
         await asyncio.sleep(5)
         assert receiver.told(LOG) == ["firing"], "it is full until it is not"
     await until(lambda: receiver.told(LOG) == ["firing", "resolved"], 60)
-    await asyncio.sleep(5)
+    await until(lambda: spooled(standing) == [], 30)
+    await standing.run("verify")
     assert receiver.told(LOG) == ["firing", "resolved"]
     assert (await since(standing, "platform", "hurt", before)).count("platform.log_was_away") == 1
 

@@ -54,6 +54,9 @@ def told(state: str, status: str = "firing") -> dict[str, Any]:
     return {"status": status, "state": state, "ended": ended, "receiver": "on-call"}
 
 
+HEARD = {"status": "firing", "receiver": "on-call", "told_at": "2026-11-25T12:00:03.000000Z"}
+
+
 def recovery(state: str, *effects: str) -> dict[str, Any]:
     ended = "2026-11-25T12:00:09.000000Z"
     return {
@@ -92,7 +95,7 @@ def whole(state: str = "open", **parts: Any) -> dict[str, Any]:
         (whole(recoveries=[recovery("running", "succeeded")]), "done done waiting done waiting"),
         (whole("resolved"), "done done skipped skipped done"),
         (
-            whole("resolved", told_without_log=[told("succeeded")]),
+            whole("resolved", told_without_log=[HEARD]),
             "done done done skipped done",
         ),
     ],
@@ -104,6 +107,12 @@ def test_stages_say_how_far_it_is(row: dict[str, Any], states: str) -> None:
 def test_stages_say_how_long_each_took() -> None:
     row = whole("resolved", notifications=[told("succeeded")])
     assert [stage.after for stage in stages(row)] == ["", "+2.0 s", "+4.0 s", "", "+14 s"]
+
+
+def test_people_are_told_when_the_first_of_them_is_with_the_log_or_without() -> None:
+    row = whole(notifications=[told("succeeded")], told_without_log=[HEARD])
+    stage = stages(row)[2]
+    assert (stage.state, stage.after, stage.note) == ("done", "+3.0 s", "on-call")
 
 
 @pytest.mark.parametrize(
