@@ -1,6 +1,7 @@
 """Every fixture module is a plug-in here, and what was left out is said at the end of a run."""
 
 import os
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,12 @@ pytest_plugins = [
     for path in sorted(FIXTURES_FOLDER.glob("*.py"))
     if path.stem != "__init__"
 ]
+
+
+def pytest_configure() -> None:
+    """Hear Ctrl-C, and let what the tests start hear it: a shell's background jobs do not."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

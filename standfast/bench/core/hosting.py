@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 ENTITIES = 10_000
 EVENTS_EACH = 4
-HISTORY = ENTITIES * EVENTS_EACH
 AT_ONCE = 200
 CHECKPOINT_SECONDS = 20.0
 TAIL_SHARE_MAX = 0.1
@@ -109,7 +108,8 @@ async def _recover(
     seconds = time.perf_counter() - began
     known = await ask_host(under.client, HOST, entities=False)
     assert known.entity_count == ENTITIES, f"{known.entity_count} of {ENTITIES} services are back"
-    most, whole = TAIL_SHARE_MAX * HISTORY, HISTORY + ENTITIES
+    history = ENTITIES * EVENTS_EACH
+    most, whole = TAIL_SHARE_MAX * history, history + ENTITIES
     if known.replayed > most if has_checkpoint else known.replayed < whole:
         wanted = f"at most {most:.0f}" if has_checkpoint else f"all {whole}"
         what = f"{known.replayed} commits, and not {wanted}"
